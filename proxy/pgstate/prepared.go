@@ -1,0 +1,158 @@
+package pgstate
+
+import "strings"
+
+// PushParse notes a Parse. The facts take effect at once for the messages
+// behind it, and are taken back if the server refuses or skips it.
+func (m *Machine) PushParse(e Entry, name []byte, facts any) {
+	e.Op = OpParse
+	if len(name) == 0 {
+		e.old, m.unnamed = m.unnamed, facts
+		m.Push(e)
+		return
+	}
+	if m.stmts == nil {
+		m.stmts = make(map[string]any)
+	}
+	e.old = m.stmts[string(name)]
+	if e.old == nil && len(m.stmts) >= MaxNames {
+		m.Push(e)
+		return
+	}
+	e.name = string(name)
+	m.stmts[e.name] = facts
+	m.Push(e)
+}
+
+// PushClose notes a Close of a statement ('S') or portal ('P').
+func (m *Machine) PushClose(e Entry, kind byte, name []byte) {
+	e.Op = OpClose
+	switch {
+	case kind == 'P':
+		if len(name) == 0 {
+			m.portal = NoRef
+		} else {
+			delete(m.portals, string(name))
+		}
+	case len(name) == 0:
+		e.old, m.unnamed = m.unnamed, nil
+	default:
+		if old, ok := m.stmts[string(name)]; ok {
+			e.name, e.old = string(name), old
+			delete(m.stmts, e.name)
+		}
+	}
+	m.Push(e)
+}
+
+// PushBind notes a Bind that makes a portal of an execution.
+func (m *Machine) PushBind(e Entry, portal []byte) {
+	e.Op = OpBind
+	if len(portal) == 0 {
+		m.portal = e.Ref
+	} else {
+		if m.portals == nil {
+			m.portals = make(map[string]int32)
+		}
+		if len(m.portals) < MaxNames {
+			m.portals[string(portal)] = e.Ref
+		}
+	}
+	m.Push(e)
+}
+
+// Statement returns the facts of a prepared statement, nil if there are none.
+func (m *Machine) Statement(name []byte) any {
+	if len(name) == 0 {
+		return m.unnamed
+	}
+	return m.stmts[string(name)]
+}
+
+// Define notes that SQL PREPARE made a statement.
+func (m *Machine) Define(name string, facts any) {
+	if m.stmts == nil {
+		m.stmts = make(map[string]any)
+	}
+	if len(m.stmts) < MaxNames {
+		m.stmts[strings.Clone(name)] = facts
+	}
+}
+
+// Deallocate notes that SQL DEALLOCATE ended a statement; "" means all.
+func (m *Machine) Deallocate(name string) {
+	if name == "" {
+		clear(m.stmts)
+		return
+	}
+	delete(m.stmts, name)
+}
+
+// Portal returns the execution behind a portal, NoRef if there is none.
+func (m *Machine) Portal(name []byte) int32 {
+	if len(name) == 0 {
+		return m.portal
+	}
+	if ref, ok := m.portals[string(name)]; ok {
+		return ref
+	}
+	return NoRef
+}
+
+// Forget drops every portal of an execution that is over.
+func (m *Machine) Forget(ref int32) {
+	if m.portal == ref {
+		m.portal = NoRef
+	}
+	for n, r := range m.portals {
+		if r == ref {
+			delete(m.portals, n)
+		}
+	}
+}
+
+// EndPortals forgets all portals, calling over for each execution: the
+// transaction they lived in is over.
+func (m *Machine) EndPortals(over func(ref int32)) {
+	if m.portal != NoRef {
+		over(m.portal)
+		m.portal = NoRef
+	}
+	for n, r := range m.portals {
+		if r != NoRef {
+			over(r)
+		}
+		delete(m.portals, n)
+	}
+}
+
+// unnamedGone: a simple Query ends the unnamed statement.
+func (m *Machine) unnamedGone(e Entry) {
+	if e.Op == OpQuery && !e.Own {
+		m.unnamed = nil
+	}
+}
+
+// undo takes back what a message did to our names: the server never did it.
+func (m *Machine) undo(e *Entry) {
+	switch e.Op {
+	case OpParse:
+		if e.name == "" {
+			// A failed Parse leaves no unnamed statement in Postgres, a skipped
+			// one leaves the old; keeping none is the stricter reading.
+			m.unnamed = nil
+			return
+		}
+		if e.old == nil {
+			delete(m.stmts, e.name)
+			return
+		}
+		m.stmts[e.name] = e.old
+	case OpClose:
+		if e.name != "" && e.old != nil {
+			m.stmts[e.name] = e.old
+		} else if e.old != nil {
+			m.unnamed = e.old
+		}
+	}
+}
