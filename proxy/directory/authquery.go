@@ -1,0 +1,4 @@
+package directory
+
+// AuthQuery asks the warehouse for verifiers.
+type AuthQuery struct{}

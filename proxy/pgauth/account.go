@@ -1,0 +1,61 @@
+package pgauth
+
+import "fmt"
+
+// Method is a way to prove a login.
+type Method string
+
+// The methods.
+const (
+	Trust       Method = "trust"       // no proof
+	Scram       Method = "scram"       // SCRAM-SHA-256, with channel binding where both sides can
+	ScramPlus   Method = "scram-plus"  // SCRAM-SHA-256-PLUS only
+	MD5         Method = "md5"         // md5, or SCRAM where the account has no md5 hash
+	Password    Method = "password"    // clear password, checked here
+	Cert        Method = "cert"        // client certificate
+	Passthrough Method = "passthrough" // clear password, checked by the warehouse
+)
+
+// ParseMethod returns the method of that name.
+func ParseMethod(s string) (Method, error) {
+	switch m := Method(s); m {
+	case Trust, Scram, ScramPlus, MD5, Password, Cert, Passthrough:
+		return m, nil
+	}
+	return "", fmt.Errorf("unknown authentication method %q", s)
+}
+
+// Clear reports whether the client sends its password as it is.
+func (m Method) Clear() bool { return m == Password || m == Passthrough }
+
+// AsClient reports whether a login without a mapping goes on to the warehouse
+// under its own name.
+func (m Method) AsClient() bool { return m == Trust || m == Passthrough }
+
+// Account is what the directory knows about a login. It is immutable.
+type Account struct {
+	Login     string
+	Verifiers []Verifier // any one of them is proof
+	Warehouse Login
+	Groups    []string
+}
+
+// Login is who we are to the warehouse.
+type Login struct {
+	User          string
+	Password      Secret
+	UseClientName bool // User and Password are the client's
+}
+
+// For returns the login to use for a client that proved to be user and gave
+// password (zero if its method shows none).
+func (l Login) For(user string, password Secret) Login {
+	if !l.UseClientName {
+		return l
+	}
+	out := Login{User: user, Password: password, UseClientName: true}
+	if password.IsZero() && l.User == user {
+		out.Password = l.Password
+	}
+	return out
+}
