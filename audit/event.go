@@ -20,86 +20,86 @@ type Tag struct {
 //
 // Empty fields are not stored: a missing "rows" is zero rows.
 type Event struct {
-	Durability Durability // when Record returns
-	OnFailure  FailMode   // what a failing sink means for this event
-	Write      bool       // the statement may change something; read by ClosedForWrites
+	Durability Durability `json:"-"` // when Record returns
+	OnFailure  FailMode   `json:"-"` // what a failing sink means for this event
+	Write      bool       `json:"-"` // the statement may change something; read by ClosedForWrites
 
-	Version int       // of the stored form; set by the encoder
-	ID      ULID      // given by the sink, grows with Seq
-	Seq     uint64    // given by the sink, 1, 2, 3 … over all segments, without a gap
-	Time    time.Time // when it happened; zero means now; stored in UTC with microseconds
-	Kind    Kind
-	Node    string // which process of the house; the Recorder fills it in when empty
+	Version int       `json:"v"`   // of the stored form; set by the encoder
+	ID      ULID      `json:"id"`  // given by the sink, grows with Seq
+	Seq     uint64    `json:"seq"` // given by the sink, 1, 2, 3 … over all segments, without a gap
+	Time    time.Time `json:"-"`   // when it happened; zero means now; stored in UTC with microseconds
+	Kind    Kind      `json:"kind"`
+	Node    string    `json:"node,omitempty"` // which process of the house; the Recorder fills it in when empty
 
-	Session  string // our id of the client connection
-	User     string // the person or service
-	AuthUser string // the login that was proven, when it differs from User
-	Team     string
-	Tool     string
-	Job      string
+	Session  string `json:"session,omitempty"`   // our id of the client connection
+	User     string `json:"user,omitempty"`      // the person or service
+	AuthUser string `json:"auth_user,omitempty"` // the login that was proven, when it differs from User
+	Team     string `json:"team,omitempty"`
+	Tool     string `json:"tool,omitempty"`
+	Job      string `json:"job,omitempty"`
 
-	Workspace string
-	Actor     string // on whose behalf: a service, a supporter
-	Via       string // wire, web, api, job, workspace
-	Run       string
-	Token     string // the id of a token, never the token
-	Attempt   int
+	Workspace string `json:"workspace,omitempty"`
+	Actor     string `json:"actor,omitempty"` // on whose behalf: a service, a supporter
+	Via       string `json:"via,omitempty"`   // wire, web, api, job, workspace
+	Run       string `json:"run,omitempty"`
+	Token     string `json:"token,omitempty"` // the id of a token, never the token
+	Attempt   int    `json:"attempt,omitempty"`
 
-	ClientAddr      string
-	TLS             string // the version, such as "TLSv1.3"; empty for plain text
-	Database        string
-	Role            string // the login used at the warehouse
-	ApplicationName string
-	Tags            []Tag
+	ClientAddr      string `json:"client_addr,omitempty"`
+	TLS             string `json:"tls,omitempty"` // the version, such as "TLSv1.3"; empty for plain text
+	Database        string `json:"database,omitempty"`
+	Role            string `json:"role,omitempty"` // the login used at the warehouse
+	ApplicationName string `json:"application_name,omitempty"`
+	Tags            []Tag  `json:"-"`
 
-	Class   string
-	Verdict string   // allow, warn, queue, deny
-	Rules   []string // names of the rules that matched
+	Class   string   `json:"class,omitempty"`
+	Verdict string   `json:"verdict,omitempty"` // allow, warn, queue, deny
+	Rules   []string `json:"rules,omitempty"`   // names of the rules that matched
 
-	Protocol    string // simple, extended
-	StatementID uint64 // counts units within a session; joins intent and outcome
-	Fingerprint string
-	Verbs       []string
-	Reads       []string
-	Writes      []string
-	Functions   []string
+	Protocol    string   `json:"protocol,omitempty"`     // simple, extended
+	StatementID uint64   `json:"statement_id,omitempty"` // counts units within a session; joins intent and outcome
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Verbs       []string `json:"verbs,omitempty"`
+	Reads       []string `json:"reads,omitempty"`
+	Writes      []string `json:"writes,omitempty"`
+	Functions   []string `json:"functions,omitempty"`
 
-	Text          string // none, normalized or full, as the rule says
-	TextBytes     int64  // of the text as it was sent
-	TextTruncated bool
-	Params        []string
+	Text          string   `json:"text,omitempty"`       // none, normalized or full, as the rule says
+	TextBytes     int64    `json:"text_bytes,omitempty"` // of the text as it was sent
+	TextTruncated bool     `json:"text_truncated,omitempty"`
+	Params        []string `json:"params,omitempty"`
 
-	Queue    time.Duration // waited for its turn with us
-	Exec     time.Duration // first byte up to last byte down
-	FirstRow time.Duration
-	Send     time.Duration // spent waiting for the client to read
-	LockWait time.Duration
+	Queue    time.Duration `json:"-"` // waited for its turn with us
+	Exec     time.Duration `json:"-"` // first byte up to last byte down
+	FirstRow time.Duration `json:"-"`
+	Send     time.Duration `json:"-"` // spent waiting for the client to read
+	LockWait time.Duration `json:"-"`
 
-	Rows     int64
-	BytesOut int64 // to the client
-	BytesIn  int64 // from the client
-	Tag      string
-	SQLState string
-	Stop     string // why it was stopped; see the Stop constants
+	Rows     int64  `json:"rows,omitempty"`
+	BytesOut int64  `json:"bytes_out,omitempty"` // to the client
+	BytesIn  int64  `json:"bytes_in,omitempty"`  // from the client
+	Tag      string `json:"tag,omitempty"`
+	SQLState string `json:"sqlstate,omitempty"`
+	Stop     string `json:"stop,omitempty"` // why it was stopped; see the Stop constants
 
-	Tx         string // how a transaction ended; see the Tx constants
-	TxID       uint64 // ours, within a session
-	BackendPID uint32
+	Tx         string `json:"tx,omitempty"`    // how a transaction ended; see the Tx constants
+	TxID       uint64 `json:"tx_id,omitempty"` // ours, within a session
+	BackendPID uint32 `json:"backend_pid,omitempty"`
 
-	Waiter    string // release: the session that waited
-	Holder    string // release: the session whose transaction was ended
-	Relations []string
-	Held      time.Duration // how long the holder's transaction had been open
-	Idle      time.Duration // how long the holder had been silent
-	Mode      string        // release: which rung of the ladder
-	Reason    string        // release, cancel, loss, operator_action: why
+	Waiter    string        `json:"waiter,omitempty"` // release: the session that waited
+	Holder    string        `json:"holder,omitempty"` // release: the session whose transaction was ended
+	Relations []string      `json:"relations,omitempty"`
+	Held      time.Duration `json:"-"`                // how long the holder's transaction had been open
+	Idle      time.Duration `json:"-"`                // how long the holder had been silent
+	Mode      string        `json:"mode,omitempty"`   // release: which rung of the ladder
+	Reason    string        `json:"reason,omitempty"` // release, cancel, loss, operator_action: why
 
-	What    string // config: which part
-	Hash    string // config: of its text
-	Lost    uint64 // loss: how many records are missing
-	Message string // words of an operator or of a rule, never of a client
+	What    string `json:"what,omitempty"`    // config: which part
+	Hash    string `json:"hash,omitempty"`    // config: of its text
+	Lost    uint64 `json:"lost,omitempty"`    // loss: how many records are missing
+	Message string `json:"message,omitempty"` // words of an operator or of a rule, never of a client
 
-	Chain string // hex; read from a stored line, never written from here
+	Chain string `json:"-"` // hex; read from a stored line, never written from here
 }
 
 // refused reports whether the statement behind e must not go on when e cannot

@@ -19,6 +19,7 @@ const (
 	KindConfig         Kind = "config"          // what was loaded or changed, with its hash
 	KindOperatorAction Kind = "operator_action" // kill, release, reload by a person
 	KindLoss           Kind = "loss"            // records that could not be kept, counted
+	KindSegment        Kind = "segment"         // the header of a segment; not an event
 )
 
 // The kinds of the office.
