@@ -29,7 +29,7 @@ type Decision struct {
 	// OnClientGone is the class's answer to a client that vanished.
 	OnClientGone ClientGone
 
-	Rules    []string  // ids of all rules and quotas that matched in enforce mode; immutable
+	Rules    []string  // ids of all rules that matched in enforce mode, and of quotas that refused or notified; immutable
 	Warnings []Warning // warn rules and quota notices to tell the client; immutable
 	Observed []string  // ids of what would have acted outside observe mode; immutable
 

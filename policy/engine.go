@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -8,111 +9,209 @@ import (
 // EngineConfig bounds an Engine. The zero value is useful.
 type EngineConfig struct {
 	MaxClasses int // live classes made on demand; 0: 10000
-	MaxCells   int // quota counters kept; 0: 65536
+	MaxCells   int // counters of quotas; 0: 65536
 }
 
-// Engine joins a Ruleset, the Admission and the Ledger.
+// Engine joins the ruleset in force with the queues and the counters. Its
+// methods may be called from any goroutine.
 type Engine struct {
-	rs      atomic.Pointer[Ruleset]
-	observe atomic.Bool
+	cfg       EngineConfig
+	world     atomic.Pointer[world]
+	observe   atomic.Bool
+	publishMu sync.Mutex // one publisher at a time; before admission.mu
+	admission *admission
+	ledger    *ledger
 }
 
 // NewEngine returns an engine that allows and audits everything until Publish.
-func NewEngine(cfg EngineConfig) *Engine { return &Engine{} }
+func NewEngine(cfg EngineConfig) *Engine {
+	if cfg.MaxClasses <= 0 {
+		cfg.MaxClasses = 10_000
+	}
+	if cfg.MaxCells <= 0 {
+		cfg.MaxCells = 65_536
+	}
+	e := &Engine{cfg: cfg, admission: newAdmission(cfg.MaxClasses), ledger: newLedger(cfg.MaxCells)}
+	rs, err := Compile(Source{})
+	if err != nil {
+		panic(err) // the empty policy has nothing to be wrong
+	}
+	e.world.Store(newWorld(rs, nil))
+	return e
+}
 
-// Ruleset is a compiled, immutable policy.
-type Ruleset struct{}
-
-// Publish swaps the ruleset. Running statements keep their Decision; queued
-// tickets are woken to be decided again.
-func (e *Engine) Publish(rs *Ruleset) { e.rs.Store(rs) }
+// Publish swaps the ruleset. Running statements keep their Decision and their
+// slots; tickets that wait are woken to be decided again; counters of quotas
+// that count the same thing go on.
+func (e *Engine) Publish(rs *Ruleset) {
+	var w wakes
+	e.publishMu.Lock()
+	e.world.Store(newWorld(rs, e.world.Load().catalogs))
+	e.ledger.retain(rs)
+	e.admission.renew(rs, e.cfg.MaxClasses, &w)
+	e.publishMu.Unlock()
+	w.run()
+}
 
 // Ruleset returns the ruleset in force.
-func (e *Engine) Ruleset() *Ruleset { return e.rs.Load() }
+func (e *Engine) Ruleset() *Ruleset { return e.world.Load().rs }
 
-// PublishCatalog swaps the catalog snapshot of c's database.
-func (e *Engine) PublishCatalog(c *Catalog) {}
+// PublishCatalog swaps the snapshot of c's database.
+func (e *Engine) PublishCatalog(c *Catalog) {
+	var w wakes
+	e.publishMu.Lock()
+	old := e.world.Load()
+	catalogs := make(map[string]*Catalog, len(old.catalogs)+1)
+	for db, have := range old.catalogs {
+		catalogs[db] = have
+	}
+	catalogs[c.database] = c
+	e.world.Store(newWorld(old.rs, catalogs))
+	e.admission.wakeAll(&w)
+	e.publishMu.Unlock()
+	w.run()
+}
 
-// SetObserve turns observe mode on or off for everything.
-func (e *Engine) SetObserve(on bool) { e.observe.Store(on) }
+// Catalog returns the snapshot that speaks of a database, nil when there is
+// none.
+func (e *Engine) Catalog(database string) *Catalog { return e.world.Load().catalog(database) }
+
+// SetObserve turns observe mode on or off for everything: what would have been
+// refused, queued or limited is only counted.
+func (e *Engine) SetObserve(on bool) {
+	if e.observe.Swap(on) == on {
+		return
+	}
+	var w wakes
+	e.admission.wakeAll(&w)
+	w.run()
+}
 
 // Observe tells whether everything is in observe mode.
 func (e *Engine) Observe() bool { return e.observe.Load() }
 
-// Conn is the policy's view of one connection.
-type Conn struct {
-	subject atomic.Pointer[Subject]
+// Standing returns class, limits and release plan of a session before its
+// first statement: what classify and the rules say without one.
+func (e *Engine) Standing(now time.Time, c *Conn) Decision {
+	observe := e.observe.Load()
+	c.sync(e.world.Load())
+	rs := c.world.rs
+	sc := scope{now: now, id: c.of, state: &SessionState{Tx: TxIdle, Started: now}}
+	k := c.standingClass(&sc)
+	matched, sure := c.scratch()
+	sc.class = k
+	for i := rs.lines; i < len(rs.items); i++ {
+		it := &rs.items[i]
+		if it.rule == nil || !hasBit(rs.unread, i) {
+			continue
+		}
+		if t := it.ask(&sc); t != no {
+			setBit(matched, i)
+			if t == yes {
+				setBit(sure, i)
+			}
+		}
+	}
+	o := c.outcomeOf(matched, sure, observe)
+	d := e.decision(o, k, observe)
+	d.Audit.Durability = max(d.Audit.Durability, Ordered)
+	return d
 }
 
-// NewConn returns the policy's view of a connection.
-func (e *Engine) NewConn(s Subject) *Conn {
-	c := &Conn{}
-	c.subject.Store(&s)
-	return c
+// standingClass classifies without a statement.
+func (c *Conn) standingClass(sc *scope) *class {
+	rs := c.world.rs
+	for i := range rs.lines {
+		if rs.items[i].when.whole(sc) == yes {
+			return c.classOf(i)
+		}
+	}
+	return c.classOf(rs.lines)
 }
 
-// Subject returns who asks; the value is not changed afterwards.
-func (c *Conn) Subject() *Subject { return c.subject.Load() }
-
-// SetSubject replaces who asks.
-func (c *Conn) SetSubject(s Subject) { c.subject.Store(&s) }
-
-// Team returns the team, empty when none is known.
-func (c *Conn) Team() string { return "" }
-
-// Teams returns all teams.
-func (c *Conn) Teams() []string { return nil }
-
-// Tool returns the tool.
-func (c *Conn) Tool() string { return c.Subject().ApplicationName }
-
-// Ticket is a statement's place in the queue and what it has taken. Its zero
-// value is fresh; the session owns and reuses it.
-type Ticket struct {
-	Waker Waker
+// ask answers for one item the slow way: condition and exceptions.
+func (it *item) ask(sc *scope) tri {
+	for i := range it.except {
+		if it.except[i].whole(sc) == yes {
+			return no
+		}
+	}
+	return it.when.whole(sc)
 }
 
-var noRelease = &ReleasePlan{}
-
-func allowAll() Decision {
-	return Decision{Class: "default", Release: noRelease, Audit: AuditPlan{Text: TextNormalized, Durability: Durable, OnFailure: FailClosedForWrites}}
+// decision begins a Decision from what the matched rules and the class say.
+func (e *Engine) decision(o *outcome, k *class, observe bool) Decision {
+	d := Decision{
+		Class:        k.path,
+		Release:      k.release,
+		OnClientGone: k.gone,
+		Audit:        o.audit,
+		Rules:        o.rules,
+		Warnings:     o.warnings,
+		Observed:     o.observed,
+	}
+	if !observe {
+		d.Limits = k.limits.tighter(o.limits)
+	}
+	return d
 }
 
-// Standing returns class, limits and release plan before the first statement.
-func (e *Engine) Standing(now time.Time, c *Conn) Decision { return allowAll() }
-
-// Decide decides one batch.
-func (e *Engine) Decide(now time.Time, c *Conn, b *Batch, st *SessionState, t *Ticket) Decision {
-	return allowAll()
+// Charge charges a part of what a statement uses, as it passes. An answer
+// means that the statement must be cancelled: a quota that cancels was passed.
+func (e *Engine) Charge(now time.Time, t *Ticket, u Usage) *Refusal {
+	if len(t.charges) == 0 {
+		return nil
+	}
+	e.ledger.mu.Lock()
+	defer e.ledger.mu.Unlock()
+	e.ledger.dirty.Add(1)
+	return e.ledger.chargeLocked(now, t, &u, e.observe.Load())
 }
 
-// Charge charges a part of what the statement used, as it passes.
-func (e *Engine) Charge(now time.Time, t *Ticket, u Usage) *Refusal { return nil }
-
-// Settle ends a statement.
-func (e *Engine) Settle(now time.Time, t *Ticket, u Usage) {}
-
-// Leave leaves the queue.
-func (e *Engine) Leave(now time.Time, t *Ticket) {}
-
-// IdleTx charges time idle in a transaction.
-func (e *Engine) IdleTx(now time.Time, c *Conn, class string, d time.Duration) {}
-
-// Release decides what to do with idle holders of locks.
-func (e *Engine) Release(now time.Time, edges []LockEdge, waiters []Waiter, holders []Holder) []Order {
-	return nil
+// Settle ends a statement: the rest of its usage is charged, its slot goes to
+// the next in line, and the ticket is fresh again.
+func (e *Engine) Settle(now time.Time, t *Ticket, u Usage) {
+	e.Charge(now, t, u)
+	e.free(now, t)
 }
 
-// ExportQuotas returns the quota counters as versioned JSON.
-func (e *Engine) ExportQuotas() []byte { return []byte(`{"version":1}`) }
-
-// ImportQuotas takes counters back in.
-func (e *Engine) ImportQuotas(data []byte) error { return nil }
-
-// QuotaDirty returns a number that changes whenever a counter changed.
-func (e *Engine) QuotaDirty() uint64 { return 0 }
-
-// Explain says why a batch would be decided as it would; it takes nothing.
-func (e *Engine) Explain(now time.Time, c *Conn, b *Batch, st *SessionState) Explanation {
-	return Explanation{Decision: allowAll()}
+// Leave ends a statement that never ran: it leaves the queue, and what it took
+// of quotas is given back.
+func (e *Engine) Leave(now time.Time, t *Ticket) {
+	e.giveBack(now, t)
+	e.free(now, t)
 }
+
+func (e *Engine) giveBack(now time.Time, t *Ticket) {
+	if len(t.charges) == 0 {
+		return
+	}
+	e.ledger.mu.Lock()
+	defer e.ledger.mu.Unlock()
+	e.ledger.dirty.Add(1)
+	e.ledger.giveBackLocked(now, t)
+}
+
+// free gives back queue place and slot and makes the ticket fresh.
+func (e *Engine) free(now time.Time, t *Ticket) {
+	var w wakes
+	e.admission.leave(now, t, &w)
+	t.reset()
+	w.run()
+}
+
+// IdleTx charges time that a session spent idle in a transaction; class is
+// that of its last statement. It may be called beside Decide.
+func (e *Engine) IdleTx(now time.Time, c *Conn, class string, d time.Duration) {
+	e.chargeIdle(now, c, class, d)
+}
+
+// ExportQuotas returns all counters as versioned JSON.
+func (e *Engine) ExportQuotas() []byte { return e.ledger.export() }
+
+// ImportQuotas takes counters back in. Call it before the first statement;
+// those that fit no quota of the next ruleset are dropped.
+func (e *Engine) ImportQuotas(data []byte) error { return e.ledger.restore(data) }
+
+// QuotaDirty returns a number that grows whenever a counter changes.
+func (e *Engine) QuotaDirty() uint64 { return e.ledger.dirty.Load() }

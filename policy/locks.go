@@ -39,6 +39,9 @@ type Holder struct {
 	Plan      *ReleasePlan
 	CoolUntil time.Time // no second order before this
 	Noticed   bool      // was already told that it blocks somebody
+	// Tried is the strongest rung already taken against this transaction;
+	// the next order is a stronger one.
+	Tried ReleaseMode
 }
 
 // Waiter is a statement of ours that waits for a lock.

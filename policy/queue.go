@@ -1,0 +1,503 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// admission holds the slots and queues of the live classes, as data: it has no
+// goroutine and no clock. Whoever frees a slot hands it over to the next in
+// line, so that no slot is lost between two people.
+//
+// Fairness: first in, first out within a class; among classes whose bounds
+// have room, the statement that came first.
+//
+// admission.mu guards every node, the queue fields of every ticket, and the
+// slot fields of every connection. No Waker is called under it.
+type admission struct {
+	mu      sync.Mutex
+	max     int
+	nodes   map[string]*node
+	waiting *node // ring of nodes with waiters, through next
+	seq     uint64
+	crowd   *node // stands for classes beyond the bound
+}
+
+// node is a live class: one segment of a path with its counters.
+type node struct {
+	path   string
+	parent *node
+	kids   int
+	level  level
+	class  *class // of the leaf; nil when only a child was ever entered
+
+	running  int
+	queued   int // in the whole subtree
+	admitted uint64
+	used     time.Time
+
+	first, last *Ticket // waiting in this class itself, in order of arrival
+	own         int     // how many they are
+	held        int     // of those, held by a rule
+	next, prev  *node   // ring of nodes with waiters
+}
+
+// idleClass is how long a class that nobody uses is remembered.
+const idleClass = 10 * time.Minute
+
+// wakes collects whom to wake once the lock is dropped.
+type wakes struct {
+	n    int
+	buf  [8]Waker
+	more []Waker
+}
+
+func (w *wakes) add(k Waker) {
+	if k == nil {
+		return
+	}
+	if w.n < len(w.buf) {
+		w.buf[w.n] = k
+		w.n++
+		return
+	}
+	w.more = append(w.more, k)
+}
+
+// run wakes all; it is called without any lock.
+func (w *wakes) run() {
+	for i := range w.n {
+		w.buf[i].Wake()
+	}
+	for _, k := range w.more {
+		k.Wake()
+	}
+}
+
+func newAdmission(maxClasses int) *admission {
+	return &admission{
+		max:   maxClasses,
+		nodes: map[string]*node{},
+		crowd: &node{path: "(other classes)", level: level{path: "(other classes)", queueMax: DefaultQueueMax}},
+	}
+}
+
+// leafLocked returns the node of a class, made on demand, with its bounds as
+// the class has them now.
+func (a *admission) leafLocked(now time.Time, k *class) *node {
+	leaf := a.nodes[k.path]
+	if leaf == nil {
+		leaf = a.growLocked(now, k)
+	}
+	if leaf.class != k && leaf.path == k.path {
+		leaf.class = k
+		i := len(k.levels)
+		for n := leaf; n != nil && i > 0; n = n.parent {
+			i--
+			n.level = k.levels[i]
+		}
+	}
+	leaf.used = now
+	return leaf
+}
+
+func (a *admission) growLocked(now time.Time, k *class) *node {
+	var parent *node
+	for _, lv := range k.levels {
+		n := a.nodes[lv.path]
+		if n == nil {
+			if len(a.nodes) >= a.max {
+				a.sweepLocked(now)
+			}
+			if len(a.nodes) >= a.max {
+				if parent == nil {
+					return a.crowd
+				}
+				return parent
+			}
+			n = &node{path: lv.path, parent: parent, level: lv, used: now}
+			a.nodes[lv.path] = n
+			if parent != nil {
+				parent.kids++
+			}
+		}
+		parent = n
+	}
+	return parent
+}
+
+// sweepLocked drops classes that nobody uses: first those idle for long, and
+// if that is not enough, all.
+func (a *admission) sweepLocked(now time.Time) {
+	for _, atLeast := range [...]time.Duration{idleClass, 0} {
+		for dropped := true; dropped; {
+			dropped = false
+			for path, n := range a.nodes {
+				if n.kids == 0 && n.running == 0 && n.queued == 0 && now.Sub(n.used) >= atLeast {
+					delete(a.nodes, path)
+					if n.parent != nil {
+						n.parent.kids--
+					}
+					dropped = true
+				}
+			}
+		}
+		if len(a.nodes) < a.max {
+			return
+		}
+	}
+}
+
+// fullLocked returns the highest class of the path whose bound is reached, and
+// the highest observed one whose bound would be.
+func (n *node) fullLocked() (full, observed *node) {
+	for ; n != nil; n = n.parent {
+		if n.level.hard > 0 && n.running >= n.level.hard {
+			if n.level.observe {
+				observed = n
+			} else {
+				full = n
+			}
+		}
+	}
+	return full, observed
+}
+
+// takeLocked gives the ticket a slot in every class of the path. Statements of
+// one connection run one after the other, so they share one slot.
+func (a *admission) takeLocked(t *Ticket, leaf *node) {
+	t.leaf = leaf
+	t.phase = ticketRunning
+	leaf.admitted++
+	c := t.conn
+	if c != nil && c.slot == leaf {
+		c.slotRefs++
+		t.shared = true
+		return
+	}
+	if c != nil && c.slot == nil {
+		c.slot, c.slotRefs = leaf, 1
+		t.shared = true
+	}
+	for n := leaf; n != nil; n = n.parent {
+		n.running++
+	}
+}
+
+// giveLocked gives the slot back and hands over what became free.
+func (a *admission) giveLocked(now time.Time, t *Ticket, w *wakes) {
+	leaf := t.leaf
+	t.leaf, t.phase = nil, ticketFresh
+	if t.shared {
+		t.shared = false
+		if t.conn.slotRefs--; t.conn.slotRefs > 0 {
+			return
+		}
+		t.conn.slot = nil
+	}
+	for n := leaf; n != nil; n = n.parent {
+		n.running--
+	}
+	leaf.used = now
+	a.dispatchLocked(nil, w)
+}
+
+// dispatchLocked hands free slots to waiting statements, first come first
+// served over all classes that have room. Self is not woken: it is asking.
+func (a *admission) dispatchLocked(self *Ticket, w *wakes) {
+	for a.waiting != nil {
+		var best *Ticket
+		for n := a.waiting; ; {
+			if t := n.head(); t != nil && (best == nil || t.seq < best.seq) {
+				if full, _ := n.fullLocked(); full == nil {
+					best = t
+				}
+			}
+			if n = n.next; n == a.waiting {
+				break
+			}
+		}
+		if best == nil {
+			return
+		}
+		leaf := best.leaf
+		a.unlinkLocked(best)
+		a.takeLocked(best, leaf)
+		if best != self {
+			w.add(best.Waker)
+		}
+	}
+}
+
+// head is the first waiter that no rule holds.
+func (n *node) head() *Ticket {
+	if n.first == nil || n.held == n.own {
+		return nil
+	}
+	t := n.first
+	for t != nil && t.held {
+		t = t.next
+	}
+	return t
+}
+
+func (a *admission) linkLocked(t *Ticket, leaf *node) {
+	t.leaf = leaf
+	t.phase = ticketQueued
+	after := leaf.last
+	for after != nil && after.seq > t.seq { // one that moved here keeps its age
+		after = after.prev
+	}
+	t.prev = after
+	if after == nil {
+		t.next, leaf.first = leaf.first, t
+	} else {
+		t.next, after.next = after.next, t
+	}
+	if t.next == nil {
+		leaf.last = t
+	} else {
+		t.next.prev = t
+	}
+	leaf.own++
+	if t.held {
+		leaf.held++
+	}
+	for n := leaf; n != nil; n = n.parent {
+		n.queued++
+	}
+	if leaf.own == 1 {
+		a.ringLocked(leaf)
+	}
+}
+
+func (a *admission) unlinkLocked(t *Ticket) {
+	leaf := t.leaf
+	if t.prev == nil {
+		leaf.first = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		leaf.last = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
+	t.next, t.prev, t.leaf = nil, nil, nil
+	t.phase = ticketFresh
+	leaf.own--
+	if t.held {
+		leaf.held--
+	}
+	for n := leaf; n != nil; n = n.parent {
+		n.queued--
+	}
+	if leaf.own == 0 {
+		a.unringLocked(leaf)
+	}
+}
+
+func (a *admission) ringLocked(n *node) {
+	if a.waiting == nil {
+		n.next, n.prev = n, n
+		a.waiting = n
+		return
+	}
+	tail := a.waiting.prev
+	n.prev, n.next = tail, a.waiting
+	tail.next, a.waiting.prev = n, n
+}
+
+func (a *admission) unringLocked(n *node) {
+	if n.next == n {
+		a.waiting = nil
+	} else {
+		n.prev.next, n.next.prev = n.next, n.prev
+		if a.waiting == n {
+			a.waiting = n.next
+		}
+	}
+	n.next, n.prev = nil, nil
+}
+
+// place is where a ticket stands.
+type place struct {
+	position int
+	name     string // the class whose bound holds it
+	why      string
+	observed *node // a class in observe mode that would have held it
+	full     *node // a queue with no room left: not admitted, not queued
+	timedOut bool
+}
+
+// request is what a statement asks of admission.
+type request struct {
+	class   *class
+	wait    bool   // it may wait
+	heldBy  string // id of a queue rule that holds it
+	observe bool   // everything is in observe mode
+}
+
+// enter admits a fresh ticket, queues it, or finds the queue full.
+func (a *admission) enter(now time.Time, t *Ticket, r request) place {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	leaf := a.leafLocked(now, r.class)
+	full, observed := leaf.fullLocked()
+	p := place{observed: observed}
+	shares := t.conn != nil && t.conn.slot == leaf
+	free := full == nil && leaf.own == leaf.held
+	if r.observe && !free && r.wait && !shares {
+		p.observed = full
+		if full == nil {
+			p.observed = leaf
+		}
+	}
+	if !r.wait || r.observe || shares || (free && r.heldBy == "") {
+		if !r.wait || shares {
+			p.observed = nil
+		}
+		a.takeLocked(t, leaf)
+		return p
+	}
+	for n := leaf; n != nil; n = n.parent {
+		if n.level.queueMax >= 0 && n.queued >= n.level.queueMax && !n.level.observe {
+			p.full = n
+		}
+	}
+	if p.full != nil {
+		return p
+	}
+	a.seq++
+	t.seq, t.since, t.class = a.seq, now, r.class
+	t.held, t.heldBy = r.heldBy != "", r.heldBy
+	a.linkLocked(t, leaf)
+	p.stand(t, full)
+	return p
+}
+
+// again asks for a ticket that has been queued: it may have been given a slot
+// meanwhile, have waited too long, be held or freed by a rule, or belong to
+// another class.
+func (a *admission) again(now time.Time, t *Ticket, r request, w *wakes) place {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	leaf := a.leafLocked(now, r.class)
+	held := r.heldBy != "" && r.wait && !r.observe
+	if t.phase == ticketRunning {
+		if !held {
+			return place{}
+		}
+		a.giveLocked(now, t, w)
+		t.held = true
+		a.linkLocked(t, leaf)
+	}
+	if leaf != t.leaf || t.held != held {
+		a.unlinkLocked(t)
+		t.held = held
+		a.linkLocked(t, leaf)
+	}
+	t.heldBy, t.class = r.heldBy, r.class
+	if !r.wait || r.observe || (t.conn != nil && t.conn.slot == leaf) {
+		a.unlinkLocked(t)
+		a.takeLocked(t, leaf)
+		a.dispatchLocked(t, w)
+		return place{}
+	}
+	a.dispatchLocked(t, w)
+	if t.phase == ticketRunning {
+		return place{}
+	}
+	full, _ := leaf.fullLocked()
+	var p place
+	p.stand(t, full)
+	if now.Sub(t.since) >= r.class.maxWait {
+		a.unlinkLocked(t)
+		a.dispatchLocked(t, w) // who stood behind may be next, if its class has room
+		p.timedOut = true
+	}
+	return p
+}
+
+// stand tells position and reason of a waiting ticket.
+func (p *place) stand(t *Ticket, full *node) {
+	p.position = 1
+	for o := t.prev; o != nil; o = o.prev {
+		p.position++
+	}
+	p.name, p.why = t.leaf.path, "in line"
+	switch {
+	case t.held:
+		p.why = t.heldBy
+	case full != nil:
+		p.name = full.path
+		p.why = strconv.Itoa(full.running) + " of " + strconv.Itoa(full.level.hard) + " running"
+	}
+}
+
+// leave frees whatever the ticket holds.
+func (a *admission) leave(now time.Time, t *Ticket, w *wakes) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch t.phase {
+	case ticketQueued:
+		a.unlinkLocked(t)
+		a.dispatchLocked(nil, w)
+	case ticketRunning:
+		a.giveLocked(now, t, w)
+	case ticketFresh:
+	}
+}
+
+// renew gives the live classes the bounds of a new ruleset and wakes everybody
+// who waits, to be decided again.
+func (a *admission) renew(rs *Ruleset, limit int, w *wakes) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.nodes {
+		k := n.class
+		if k == nil {
+			continue
+		}
+		fresh := rs.intern(k.templates, k.segments, limit)
+		i := len(fresh.levels)
+		for up := n; up != nil && i > 0; up = up.parent {
+			i--
+			up.level = fresh.levels[i]
+		}
+		n.class = fresh
+	}
+	a.dispatchLocked(nil, w)
+	a.wakeAllLocked(w)
+}
+
+// wakeAll wakes everybody who waits.
+func (a *admission) wakeAll(w *wakes) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wakeAllLocked(w)
+}
+
+func (a *admission) wakeAllLocked(w *wakes) {
+	if a.waiting == nil {
+		return
+	}
+	for n := a.waiting; ; {
+		for t := n.first; t != nil; t = t.next {
+			w.add(t.Waker)
+		}
+		if n = n.next; n == a.waiting {
+			return
+		}
+	}
+}
+
+// short cuts a class path for a text.
+func short(path string) string {
+	if len(path) <= 64 {
+		return path
+	}
+	return strings.ToValidUTF8(path[:64], "") + "…"
+}
