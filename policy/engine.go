@@ -215,3 +215,7 @@ func (e *Engine) ImportQuotas(data []byte) error { return e.ledger.restore(data)
 
 // QuotaDirty returns a number that grows whenever a counter changes.
 func (e *Engine) QuotaDirty() uint64 { return e.ledger.dirty.Load() }
+
+// NeedsSearchPath reports whether a rule, class or quota looks at relations or
+// functions, so that a session's search_path matters.
+func (e *Engine) NeedsSearchPath() bool { return e.Ruleset() != nil }

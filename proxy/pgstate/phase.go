@@ -53,3 +53,13 @@ func (m *Machine) Deaf() bool { return m.deaf || m.skip }
 func (m *Machine) Touched() bool {
 	return m.Owed() > 0 || m.open || m.skip || m.tx != pgwire.TxIdle
 }
+
+// Owes reports whether the server still owes an answer for an execution.
+func (m *Machine) Owes(ref int32) bool {
+	for i := m.at; i < len(m.q); i++ {
+		if m.q[i].Ref == ref {
+			return true
+		}
+	}
+	return false
+}

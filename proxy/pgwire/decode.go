@@ -67,10 +67,10 @@ func BindValues(body []byte, yield func(i int, text bool, value []byte) bool) bo
 		size := int32(binary.BigEndian.Uint32(rest))
 		rest = rest[4:]
 		var v []byte
+		if size < -1 || int(size) > len(rest) {
+			return false
+		}
 		if size >= 0 {
-			if int(size) > len(rest) {
-				return false
-			}
 			v, rest = rest[:size:size], rest[size:]
 		}
 		text := nf == 0

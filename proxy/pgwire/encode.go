@@ -2,6 +2,7 @@ package pgwire
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/jackc/pgproto3/v2"
 )
@@ -32,10 +33,14 @@ func AppendNotice(dst []byte, n *Notice) []byte {
 
 func (n *Notice) message() pgproto3.ErrorResponse {
 	return pgproto3.ErrorResponse{
-		Severity: n.Severity, SeverityUnlocalized: n.Severity, Code: n.Code, Message: n.Message,
-		Detail: n.Detail, Hint: n.Hint, Routine: n.Routine, ConstraintName: n.Rule,
+		Severity: n.Severity, SeverityUnlocalized: n.Severity, Code: n.Code, Message: text(n.Message),
+		Detail: text(n.Detail), Hint: text(n.Hint), Routine: text(n.Routine), ConstraintName: text(n.Rule),
 	}
 }
+
+// text drops zero bytes: one of them, in words that come from a file, would
+// end its field and make a field of what follows.
+func text(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 
 // encoded keeps dst as it is if a text is too long to be a message at all.
 func encoded(dst []byte, encode func([]byte) ([]byte, error)) []byte {

@@ -82,7 +82,7 @@ type Reader struct {
 	small *chunk
 	big   *bulk
 	grown int  // bytes taken from the budget
-	eager bool // a read filled the buffer: use a bulk one
+	eager bool // much came at once: use a bulk buffer
 
 	readFn func(fd uintptr) bool // made once: RawConn.Read must not allocate
 	n      int
@@ -110,15 +110,19 @@ func (r *Reader) Buffered() int { return r.w - r.r }
 
 // Head returns tag and full size (head included) of the next frame once its
 // head is in the buffer.
-func (r *Reader) Head() (tag byte, size int, ok bool, err error) {
-	if r.w-r.r < HeadSize {
+func (r *Reader) Head() (tag byte, size int, ok bool, err error) { return r.HeadAt(0) }
+
+// HeadAt is Head for the frame that begins off bytes behind the first
+// buffered one.
+func (r *Reader) HeadAt(off int) (tag byte, size int, ok bool, err error) {
+	if r.w-r.r < off+HeadSize {
 		return 0, 0, false, nil
 	}
-	n := binary.BigEndian.Uint32(r.buf[r.r+1:])
+	n := binary.BigEndian.Uint32(r.buf[r.r+off+1:])
 	if n < 4 || n > MaxMessage {
-		return 0, 0, false, fmt.Errorf("message %q: %w: %d", r.buf[r.r], ErrLength, n)
+		return 0, 0, false, fmt.Errorf("message %q: %w: %d", r.buf[r.r+off], ErrLength, n)
 	}
-	return r.buf[r.r], int(n) + 1, true, nil
+	return r.buf[r.r+off], int(n) + 1, true, nil
 }
 
 // Next blocks until the head of the next frame is in the buffer.
@@ -146,11 +150,12 @@ func (r *Reader) Frame(n, limit int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return r.buf[r.r : r.r+n], nil
+	return r.Bytes(n), nil
 }
 
-// Bytes returns the first n buffered bytes; n must not exceed Buffered.
-func (r *Reader) Bytes(n int) []byte { return r.buf[r.r : r.r+n] }
+// Bytes returns the first n buffered bytes; n must not exceed Buffered. To
+// append to them does not touch those behind.
+func (r *Reader) Bytes(n int) []byte { return r.buf[r.r : r.r+n : r.r+n] }
 
 // Discard drops n buffered bytes.
 func (r *Reader) Discard(n int) {
@@ -183,6 +188,9 @@ func (r *Reader) Fill() error {
 		}
 	}
 	if r.raw == nil {
+		if r.r == r.w && r.grown > 0 {
+			r.release() // what one large frame took is not kept for the next
+		}
 		r.acquire()
 		n, err := r.src.Read(r.buf[r.w:])
 		if n > 0 {
@@ -216,7 +224,7 @@ func (r *Reader) Close() {
 
 func (r *Reader) got(n int) {
 	r.w += n
-	r.eager = r.w == len(r.buf)
+	r.eager = r.w >= chunkSize
 }
 
 // readRaw is called by the runtime whenever the socket may be readable.

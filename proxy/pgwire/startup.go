@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Startup is a packet without a tag: the first of a connection.
@@ -17,9 +18,11 @@ type Startup struct {
 // Param is a start-up parameter or a ParameterStatus.
 type Param struct{ Name, Value string }
 
-// Get returns the value of a start-up parameter.
+// Get returns the value of a start-up parameter. Of one that is given twice it
+// is the last, as the server takes it: who is let in by the first name and
+// logged in by the last would be two people.
 func (s *Startup) Get(name string) (string, bool) {
-	for _, p := range s.Params {
+	for _, p := range slices.Backward(s.Params) {
 		if p.Name == name {
 			return p.Value, true
 		}
@@ -27,19 +30,21 @@ func (s *Startup) Get(name string) (string, bool) {
 	return "", false
 }
 
-// ReadStartup reads one packet, at most MaxStartup bytes. Its bytes are
-// copied.
+// ReadStartup reads one packet of at most MaxStartup bytes behind its length.
+// Its bytes are copied. A packet of another major version than 3 has a layout
+// of its own: it comes without parameters.
 func ReadStartup(r *Reader) (Startup, error) {
-	for r.Buffered() < 8 {
+	const lengthSize = 4
+	for r.Buffered() < lengthSize {
 		if err := r.Fill(); err != nil {
 			return Startup{}, err
 		}
 	}
-	n := binary.BigEndian.Uint32(r.Bytes(4))
-	if n < 8 || n > MaxStartup {
+	n := binary.BigEndian.Uint32(r.Bytes(lengthSize))
+	if n < 8 || n > MaxStartup+lengthSize {
 		return Startup{}, fmt.Errorf("start-up packet: %w: %d", ErrLength, n)
 	}
-	p, err := r.Frame(int(n), MaxStartup)
+	p, err := r.Frame(int(n), MaxStartup+lengthSize)
 	if err != nil {
 		return Startup{}, err
 	}
@@ -64,10 +69,13 @@ func parseStartup(p []byte) (Startup, error) {
 		s.PID, s.Key = binary.BigEndian.Uint32(rest), bytes.Clone(rest[4:])
 		return s, nil
 	}
+	if s.Code>>16 != ProtocolVersion30>>16 {
+		return s, nil
+	}
 	for len(rest) > 1 {
 		name, tail, ok := CString(rest)
-		if !ok {
-			return s, fmt.Errorf("start-up packet: parameter without end: %w", ErrLength)
+		if !ok || len(name) == 0 { // an empty name is the terminator, and nothing may follow it
+			return s, fmt.Errorf("start-up packet: parameter without name: %w", ErrLength)
 		}
 		value, tail, ok := CString(tail)
 		if !ok {

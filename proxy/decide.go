@@ -1,0 +1,164 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
+)
+
+// requeueEvery is how often a queued statement is decided again without being
+// woken: rules that depend on the time of day change without an event.
+const requeueEvery = time.Second
+
+// decide asks the policy about one statement and writes its record. It returns
+// an execution to send up, or the refusal, or an error if the session ended.
+// It may wait: in the class's queue, and for the record to be on disk.
+func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, body []byte) (*exec, *pgwire.Notice, error) {
+	e := s.srv.newExec(s)
+	e.batch = b
+	s.mu.Lock()
+	st := s.st
+	st.UnitOpen = s.m.UnitOpen() || s.scan.decided > 0
+	facts := s.executeLocked(b)
+	s.mu.Unlock()
+
+	entered := s.srv.cfg.Now()
+	now := entered
+	for first := true; ; first = false {
+		e.dec = s.srv.cfg.Engine.Decide(now, s.conn, facts, &st, &e.ticket)
+		if e.dec.Verdict != policy.Queue {
+			break
+		}
+		if first {
+			s.tellQueued(&e.dec)
+			s.recordDecision(ctx, e, protocol)
+		}
+		refusal, err := s.waitTurn(e)
+		if refusal != nil || err != nil {
+			s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
+			s.recordRefused(ctx, e, protocol, refusal, err)
+			s.srv.freeExec(e)
+			return nil, refusal, err
+		}
+		now = s.srv.cfg.Now()
+	}
+	e.queued = now.Sub(entered)
+	if len(e.dec.Observed) > 0 || e.dec.Verdict == policy.Warn {
+		s.recordDecision(ctx, e, protocol)
+	}
+	for i := range e.dec.Warnings {
+		s.notify(warningNotice(&e.dec.Warnings[i]))
+	}
+	if e.dec.Verdict == policy.Deny {
+		n := refusalNotice(e.dec.Refusal)
+		s.recordRefused(ctx, e, protocol, n, nil)
+		s.srv.metrics.refused(e.dec.Refusal.SQLState)
+		s.srv.freeExec(e)
+		return nil, n, nil
+	}
+	if err := s.recordIntent(ctx, e, protocol, body, now); err != nil {
+		s.srv.cfg.Engine.Settle(s.srv.cfg.Now(), &e.ticket, policy.Usage{})
+		s.srv.freeExec(e)
+		s.srv.metrics.refused(stateAuditDown)
+		return nil, auditUnavailable(), nil
+	}
+	return e, nil, nil
+}
+
+// executeLocked gives SQL EXECUTE the facts of what it executes.
+func (s *session) executeLocked(b *policy.Batch) *policy.Batch {
+	if len(b.Statements) != 1 || b.Statements[0].Prepare != policy.SQLExecute {
+		return b
+	}
+	if inner, ok := s.m.Statement([]byte(b.Statements[0].Prepared)).(*policy.Batch); ok {
+		return inner
+	}
+	return b
+}
+
+func (s *session) tellQueued(d *policy.Decision) {
+	s.notify(queuedNotice(d))
+	s.srv.metrics.queued.Inc()
+}
+
+// waitTurn waits until the queued statement may be decided again. It returns a
+// refusal if somebody cancelled it, an error if the session ended.
+func (s *session) waitTurn(e *exec) (*pgwire.Notice, error) {
+	s.mu.Lock()
+	s.queued, s.unqueue = e, ""
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.queued = nil
+		s.mu.Unlock()
+	}()
+	timer := time.NewTimer(min(requeueEvery, hangUpPoll))
+	defer timer.Stop()
+	deadline := s.srv.cfg.Now().Add(requeueEvery)
+	for {
+		woken := false
+		select {
+		case <-s.wake:
+			woken = true
+		case <-s.done:
+			return nil, s.cause
+		case <-timer.C:
+			timer.Reset(min(requeueEvery, hangUpPoll))
+		}
+		s.mu.Lock()
+		by := s.unqueue
+		s.mu.Unlock()
+		switch {
+		case by != "":
+			e.stop = by
+			return cancelledNotice(), nil
+		case hungUp(s.client):
+			return nil, errClientGone
+		case woken || !s.srv.cfg.Now().Before(deadline):
+			return nil, nil
+		}
+	}
+}
+
+// forwardedLocked notes that e is about to go up.
+func (s *session) forwardedLocked(e *exec, now time.Time) {
+	e.began = now
+	e.stalled = s.out.Stalled()
+	b := e.batch
+	s.standing = e.dec
+	s.tx.features |= b.Features
+	s.tx.unknown |= b.Unknown
+	if !s.st.Held && holdsLocks(b) {
+		s.st.Held = true
+	}
+	if movesSearchPath(b) {
+		s.pathStale = true
+		s.st.PathKnown = false
+	}
+}
+
+// holdsLocks reports whether a batch is more than transaction control, SET and
+// SHOW.
+func holdsLocks(b *policy.Batch) bool {
+	for i := range b.Statements {
+		st := &b.Statements[i]
+		switch st.Kind {
+		case policy.KindTransaction, policy.KindSession:
+			continue
+		case policy.KindUtility:
+			if st.Setting != "" {
+				continue
+			}
+		case policy.KindUnknown, policy.KindRead, policy.KindWrite, policy.KindDDL, policy.KindCopyIn, policy.KindCopyOut:
+		}
+		return true
+	}
+	return false
+}
+
+// movesSearchPath reports whether a batch may change the search_path.
+func movesSearchPath(b *policy.Batch) bool {
+	return b.Features&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || b.Unknown&policy.UnknownEffects != 0
+}

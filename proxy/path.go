@@ -1,0 +1,73 @@
+package proxy
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/pgstate"
+	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
+)
+
+// pathSQL asks for the schemas unqualified names are looked up in. A comma
+// within a schema's name would read as two: stricter, never looser.
+const pathSQL = `/* lockkeeper search_path */ SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')`
+
+// pathTimeout bounds the question; without an answer the path is unknown.
+const pathTimeout = time.Second
+
+// refreshPath reads the session's search_path again where it may have moved
+// and a rule could depend on it. It asks only where the question is harmless:
+// outside transactions, or inside one that has read something already.
+func (s *session) refreshPath(ctx context.Context) error {
+	if !s.srv.cfg.Engine.NeedsSearchPath() {
+		return nil
+	}
+	s.mu.Lock()
+	ask := s.pathStale && !s.env.Redshift && s.m.Phase() == pgstate.Idle &&
+		(s.m.Status() == pgwire.TxIdle || (s.m.Status() == pgwire.TxActive && s.st.Held)) && s.rel == nil
+	if ask {
+		s.holds++
+	}
+	s.mu.Unlock()
+	if !ask {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, pathTimeout)
+	defer stop()
+	row, ok := s.ask(ctx, pathSQL, probeName)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds--
+	if ok && len(row) == 1 {
+		s.st.SearchPath = nil
+		if row[0] != "" {
+			s.st.SearchPath = strings.Split(row[0], ",")
+		}
+		s.st.PathKnown, s.pathStale = true, false
+	}
+	if s.ended {
+		return s.cause
+	}
+	return nil
+}
+
+// followTagsLocked keeps the tags of SET lockkeeper.tags with the session.
+func (s *session) followTagsLocked(st *policy.Statement) {
+	if st == nil || st.Setting != "lockkeeper.tags" {
+		return
+	}
+	sub := *s.conn.Subject()
+	sub.Tags = nil
+	for _, kv := range strings.Split(st.SettingValue, ",") {
+		k, v, _ := strings.Cut(strings.TrimSpace(kv), "=")
+		if k != "" && len(sub.Tags) < maxTags {
+			sub.Tags = append(sub.Tags, policy.Tag{Key: k, Value: v})
+		}
+	}
+	s.conn.SetSubject(sub)
+}
+
+// maxTags bounds the tags of a session.
+const maxTags = 16

@@ -1,0 +1,296 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/pgstate"
+	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
+)
+
+// query handles a Query or FunctionCall: a unit of its own.
+func (s *session) query(ctx context.Context, tag byte, size int) error {
+	limit := s.srv.cfg.MaxStatementBytes
+	if size-pgwire.HeadSize > limit {
+		return s.refuseQuery(size, statementTooLarge(limit))
+	}
+	frame, err := s.frame(size)
+	if err != nil {
+		return err
+	}
+	op, batch, protocol := pgstate.OpFunction, functionBatch, protocolFunction
+	if tag == pgwire.MsgQuery {
+		sql, ok := pgwire.Query(frame[pgwire.HeadSize:])
+		if !ok {
+			return s.broken(fmt.Errorf("%w: query without end", errProtocol))
+		}
+		op, batch, protocol = pgstate.OpQuery, s.parse(sql), protocolSimple
+	}
+	if err := s.refreshPath(ctx); err != nil {
+		return err
+	}
+	if s.rel != nil {
+		if handled, err := s.afterRelease(batch, size); handled || err != nil {
+			return err
+		}
+	}
+	e, refusal, err := s.decide(ctx, batch, protocol, frame[pgwire.HeadSize:])
+	if err != nil {
+		return err
+	}
+	if refusal != nil {
+		return s.refuseQuery(size, refusal)
+	}
+	now := s.srv.cfg.Now()
+	s.mu.Lock()
+	s.slotLocked(e)
+	if s.m.Owed() == 0 {
+		s.clock = now
+	}
+	s.m.Push(pgstate.Entry{Op: op, Ref: e.ref})
+	s.forwardedLocked(e, now)
+	s.rearmLocked(now)
+	s.mu.Unlock()
+	return s.forward(size)
+}
+
+// parse returns the facts of a text under the session's settings.
+func (s *session) parse(sql []byte) *policy.Batch {
+	s.mu.Lock()
+	env := s.env
+	s.mu.Unlock()
+	return s.srv.cfg.Parser.Parse(sql, env)
+}
+
+// decideRun decides the held messages: their unit is about to move.
+func (s *session) decideRun(ctx context.Context) error {
+	for s.scan.decided < len(s.scan.run) {
+		it := &s.scan.run[s.scan.decided]
+		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		switch it.tag {
+		case pgwire.MsgParse:
+			_, sql, ok := pgwire.Parse(body)
+			if !ok {
+				return s.broken(fmt.Errorf("%w: Parse without end", errProtocol))
+			}
+			it.facts = s.parse(sql)
+		case pgwire.MsgBind:
+			refusal, err := s.decideBind(ctx, it, body)
+			if err != nil {
+				return err
+			}
+			if refusal != nil {
+				return s.refuseRun(refusal)
+			}
+		}
+		s.scan.decided++
+	}
+	return nil
+}
+
+func (s *session) decideBind(ctx context.Context, it *item, body []byte) (*pgwire.Notice, error) {
+	_, name, ok := pgwire.Bind(body)
+	if !ok {
+		return nil, s.broken(fmt.Errorf("%w: Bind without names", errProtocol))
+	}
+	batch := s.factsOf(name)
+	if s.scan.decided == 0 {
+		if err := s.refreshPath(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if n := s.releasedBind(batch); n != nil {
+		return n, nil
+	}
+	e, refusal, err := s.decide(ctx, batch, protocolExtended, body)
+	it.exec = e
+	return refusal, err
+}
+
+// factsOf returns the facts of a prepared statement: of a Parse in the run, or
+// of one that went up before.
+func (s *session) factsOf(name []byte) *policy.Batch {
+	for i := s.scan.decided - 1; i >= 0; i-- {
+		it := &s.scan.run[i]
+		if it.tag != pgwire.MsgParse {
+			continue
+		}
+		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		if n, _, _ := pgwire.CString(body); string(n) == string(name) {
+			return it.facts
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b, ok := s.m.Statement(name).(*policy.Batch); ok {
+		return b
+	}
+	return unknownBatch
+}
+
+// sendRun sends up what is decided.
+func (s *session) sendRun() error {
+	if s.scan.decided == 0 {
+		return nil
+	}
+	n := s.pushRun(s.scan.decided)
+	err := s.write(s.in.Bytes(n))
+	s.in.Discard(n)
+	s.scan.forget(s.scan.decided, n)
+	return err
+}
+
+// pushRun tells the machine about run[:k] and returns how many bytes they are.
+func (s *session) pushRun(k int) (bytes int) {
+	now := s.srv.cfg.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m.Owed() == 0 {
+		s.clock = now
+	}
+	for i := range k {
+		it := &s.scan.run[i]
+		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		s.pushLocked(it, body)
+		if it.exec != nil {
+			s.forwardedLocked(it.exec, now)
+		}
+		bytes += it.size
+	}
+	s.rearmLocked(now)
+	return bytes
+}
+
+func (s *session) pushLocked(it *item, body []byte) {
+	e := pgstate.Entry{Ref: pgstate.NoRef}
+	switch it.tag {
+	case pgwire.MsgParse:
+		name, _, _ := pgwire.CString(body)
+		s.m.PushParse(e, name, it.facts)
+	case pgwire.MsgBind:
+		portal, _, _ := pgwire.CString(body)
+		s.bound = true
+		s.replacePortalLocked(portal)
+		s.slotLocked(it.exec)
+		e.Ref = it.exec.ref
+		s.m.PushBind(e, portal)
+	case pgwire.MsgExecute:
+		portal, _, _ := pgwire.CString(body)
+		s.bound = true
+		e.Op, e.Ref = pgstate.OpExecute, s.m.Portal(portal)
+		s.m.Push(e)
+	case pgwire.MsgDescribe:
+		e.Op = pgstate.OpDescribe
+		s.m.Push(e)
+	case pgwire.MsgClose:
+		kind, name, _ := pgwire.Target(body)
+		if kind == 'P' {
+			s.replacePortalLocked(name)
+		}
+		s.m.PushClose(e, kind, name)
+	case pgwire.MsgSync:
+		e.Op = pgstate.OpSync
+		s.m.Push(e)
+	case pgwire.MsgFlush:
+		s.m.Flushed()
+	}
+}
+
+// replacePortalLocked ends an execution whose portal is about to go, unless
+// the server still owes answers for it.
+func (s *session) replacePortalLocked(portal []byte) {
+	ref := s.m.Portal(portal)
+	if ref == pgstate.NoRef {
+		return
+	}
+	if e := s.execs[ref]; e != nil && !s.m.Owes(ref) {
+		s.finishLocked(e, s.srv.cfg.Now())
+	}
+}
+
+// largeBind decides a Bind that is too large to keep, and streams it.
+func (s *session) largeBind(ctx context.Context, size int) error {
+	if err := s.decideRun(ctx); err != nil {
+		return err
+	}
+	if err := s.sendRun(); err != nil {
+		return err
+	}
+	move, err := s.gate(ctx, pgwire.MsgBind)
+	if err != nil {
+		return err
+	}
+	if move == pgstate.Drop { // what was held has been refused
+		return s.skip(size)
+	}
+	head, err := s.in.Frame(min(size, streamSize/2), streamSize)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errClientGone, err)
+	}
+	body := head[pgwire.HeadSize:]
+	portal, name, ok := pgwire.Bind(body)
+	if !ok {
+		return s.broken(fmt.Errorf("%w: Bind without names", errProtocol))
+	}
+	batch := s.factsOf(name)
+	refusal := s.releasedBind(batch)
+	var e *exec
+	if refusal == nil {
+		if e, refusal, err = s.decide(ctx, batch, protocolExtended, nil); err != nil {
+			return err
+		}
+	}
+	if refusal != nil {
+		return s.refuseMessage(size, refusal)
+	}
+	now := s.srv.cfg.Now()
+	s.mu.Lock()
+	if s.m.Owed() == 0 {
+		s.clock = now
+	}
+	s.pushLocked(&item{tag: pgwire.MsgBind, exec: e}, appendName(nil, portal))
+	s.forwardedLocked(e, now)
+	e.bytesIn += int64(size)
+	s.rearmLocked(now)
+	s.mu.Unlock()
+	if err := s.upOut.Stream(s.in, size); err != nil {
+		return s.streamFailed(err)
+	}
+	return nil
+}
+
+func appendName(dst, name []byte) []byte { return append(append(dst, name...), 0) }
+
+// forget drops the first k items of n bytes and moves the rest to the front.
+func (c *scanner) forget(k, n int) {
+	left := copy(c.run, c.run[k:])
+	clear(c.run[left:])
+	c.run = c.run[:left]
+	for i := range c.run {
+		c.run[i].off -= n
+	}
+	c.end -= n
+	c.decided -= k
+}
+
+// Protocols of an audit record.
+const (
+	protocolSimple   = "simple"
+	protocolExtended = "extended"
+	protocolFunction = "function"
+)
+
+//nolint:gochecknoglobals // immutable facts shared by all sessions
+var (
+	functionBatch = &policy.Batch{
+		Statements: []policy.Statement{{Kind: policy.KindWrite, Verbs: policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs, Features: policy.FeatVolatileCall, PgAudit: "FUNCTION"}},
+		Verbs:      policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs, Features: policy.FeatVolatileCall,
+		VerbNames: []string{"function"},
+	}
+	unknownBatch = &policy.Batch{
+		Statements: []policy.Statement{{Verbs: policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall}},
+		Verbs:      policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall,
+		VerbNames: []string{"unknown"},
+	}
+)
