@@ -1,30 +1,34 @@
 package backend
 
 import (
-	"context"
-	"errors"
 	"net"
+	"strconv"
+	"strings"
 
-	"github.com/lockkeeper/lockkeeper/proxy/pgauth"
 	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
 )
 
 // Conn is a session of the warehouse, ready for its first query. Write and
-// Close are the socket's; read only through Reader.
+// Close are the socket's; read only through Reader, which may have read ahead.
+// Close does not give Reader's buffers back: its one user does, with
+// Reader.Close.
 type Conn struct {
 	net.Conn
 	Reader *pgwire.Reader
 
-	User        string         // login it runs as
-	Params      []pgwire.Param // ParameterStatus, in the server's order
-	PID         uint32
-	Key         []byte // cancel key, of any length
-	Status      byte   // of the first ReadyForQuery
-	Notices     [][]byte
-	Redshift    bool
-	VersionNum  int // 150020 for 15.20, 80002 for Redshift; 0: unreadable
-	TLS         bool
-	CheckedGone bool // the server looks whether we are still there while it runs
+	User     string         // login it runs as
+	Params   []pgwire.Param // ParameterStatus, in the server's order
+	PID      uint32
+	Key      []byte   // cancel key, of any length
+	Status   byte     // of the first ReadyForQuery
+	Notices  [][]byte // NoticeResponse messages of the login, heads included
+	Redshift bool
+	// VersionNum is server_version as a number: 150020 for 15.20, 80002 for
+	// Redshift's 8.0.2; 0 if unreadable.
+	VersionNum int
+	TLS        bool
+	// NoticesHangup: the server looks while it runs whether we are still there.
+	NoticesHangup bool
 
 	dialer *Dialer
 }
@@ -39,21 +43,34 @@ func (c *Conn) Param(name string) (string, bool) {
 	return "", false
 }
 
-// Cancel asks the server to cancel what the session runs, over a connection of
-// its own, and returns when the server has closed that one: the signal was
-// sent by then, and hits nothing that is sent up later.
-func (c *Conn) Cancel(ctx context.Context) error { return errors.New("not yet") }
+func (c *Conn) setParam(name, value string) {
+	for i := range c.Params {
+		if c.Params[i].Name == name {
+			c.Params[i].Value = value
+			return
+		}
+	}
+	c.Params = append(c.Params, pgwire.Param{Name: name, Value: value})
+}
 
-// Dialer opens sessions of one warehouse and remembers what it learnt.
-type Dialer struct{ cfg Config }
-
-// New returns a Dialer.
-func New(cfg Config) (*Dialer, error) { return &Dialer{cfg: cfg}, nil }
-
-// Dial opens a session as login. params are the client's start-up parameters
-// in its order; user becomes the login's. An error of the server is a
-// *ServerError; ErrUnreachable is among the causes where there was no server
-// to speak to.
-func (d *Dialer) Dial(ctx context.Context, login pgauth.Login, params []pgwire.Param) (*Conn, error) {
-	return nil, errors.New("not yet")
+// versionNum reads "15.20 (Debian 15.20-1)", "17devel" and "8.0.2" as
+// server_version_num would have it.
+func versionNum(version string) int {
+	version, _, _ = strings.Cut(version, " ")
+	var parts [3]int
+	for i, f := range strings.SplitN(version, ".", 3) {
+		digits := strings.IndexFunc(f, func(r rune) bool { return r < '0' || r > '9' })
+		if digits < 0 {
+			digits = len(f)
+		}
+		n, err := strconv.Atoi(f[:digits])
+		if err != nil || n > 9999 {
+			break
+		}
+		parts[i] = n
+	}
+	if parts[0] >= 10 {
+		return parts[0]*10000 + parts[1]
+	}
+	return parts[0]*10000 + parts[1]*100 + parts[2]
 }

@@ -11,10 +11,12 @@ import (
 var (
 	ErrUnreachable = errors.New("warehouse unreachable")
 	ErrTLSRefused  = errors.New("warehouse does not speak TLS")
-	ErrTLS         = errors.New("TLS with the warehouse cannot be trusted")
+	ErrTLS         = errors.New("no trusted TLS session with the warehouse")
 	ErrNoPassword  = errors.New("warehouse asks for a password and there is none")
+	ErrClear       = errors.New("warehouse asks for a clear password over a network without TLS")
 	ErrAuthMethod  = errors.New("warehouse asks for a login method that is not supported")
 	ErrProtocol    = errors.New("warehouse breaks the protocol")
+	ErrNoKey       = errors.New("warehouse gave no key to cancel with")
 )
 
 // ServerError is an ErrorResponse of the warehouse during login.

@@ -23,29 +23,74 @@ type Exchange struct {
 	TLS        *tls.ConnectionState // nil: plain
 	ServerCert []byte               // DER of the certificate we showed, for channel binding; nil: none offered
 	Local      bool                 // loopback or unix socket
-	MaxMessage int                  // bytes; 0: pgwire.MaxAuthMessage
+	MaxMessage int                  // bytes of a message's body; 0: pgwire.MaxAuthMessage
 }
 
 // Result is a login that succeeded.
 type Result struct {
 	AuthUser  string // proven name: the certificate's, else User
 	Password  Secret // clear password of Password and Passthrough
-	Mechanism string // what was done: trust, SCRAM-SHA-256-PLUS, md5, password, cert …
+	Mechanism string // what was done: trust, SCRAM-SHA-256-PLUS, md5, password, cert, passthrough
 }
 
 // Authenticator is the server side of logins. Its methods may be used by many
 // goroutines.
 type Authenticator struct {
-	key SaltKey
+	key    SaltKey
+	cache  *KeyCache // right passwords only: to be in it is to be right
+	derive func(password string, salt []byte, iterations int) []byte
 }
 
 // New returns an Authenticator. The key decides the salts of logins that do
 // not exist: keep it across restarts, or a stranger can tell them from others.
-func New(key SaltKey) *Authenticator { return &Authenticator{key: key} }
+// The zero key stands for a random one.
+func New(key SaltKey) *Authenticator {
+	if key.key == nil {
+		key = RandomSaltKey()
+	}
+	return &Authenticator{key: key, cache: NewKeyCache(), derive: saltedPassword}
+}
 
 // Authenticate asks the client for proof and checks it. It never sends
 // AuthenticationOk. An *Error is for the client; any other is of the
 // connection.
 func (a *Authenticator) Authenticate(ctx context.Context, x Exchange) (Result, error) {
-	return Result{}, violation("not yet")
+	if x.Method.Clear() && x.TLS == nil && !x.Local {
+		return Result{}, &Error{StateInvalidAuthorization, "connection requires TLS: the password is sent as it is", ""}
+	}
+	res := Result{AuthUser: x.User, Mechanism: string(x.Method)}
+	var err error
+	switch x.Method {
+	case Trust:
+	case Cert:
+		name, refusal := checkCert(x.TLS, x.CertMap, x.User)
+		if refusal != nil {
+			return Result{}, refusal
+		}
+		res.AuthUser = name
+	case Scram, ScramPlus:
+		res.Mechanism, err = a.scram(ctx, &x)
+	case MD5:
+		res.Mechanism, err = a.md5(ctx, &x)
+	case Password:
+		res.Password, err = a.password(ctx, &x)
+	case Passthrough:
+		res.Password, err = x.passthrough()
+	default:
+		err = refused(x.Method, x.User, "unknown method")
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return res, nil
+}
+
+func reason(account *Account) string {
+	switch {
+	case account == nil:
+		return "no such login"
+	case len(account.Verifiers) == 0:
+		return "the login has no verifier"
+	}
+	return "wrong password"
 }
