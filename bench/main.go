@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) (err error) {
 	if err := raiseFileLimit(); err != nil {
 		return err
 	}
-	pg, err := proxytest.Start("max_connections = "+strconv.Itoa(o.idle+100), "shared_buffers = 512MB")
+	pg, err := proxytest.Start("max_connections = "+strconv.Itoa(o.idle+100), "shared_buffers = 512MB") //nolint:contextcheck // its deadline is its own
 	if err != nil {
 		return fmt.Errorf("start Postgres: %w", err)
 	}

@@ -96,11 +96,11 @@ func (b *bench) command(name string) (*exec.Cmd, *peer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := os.Create(filepath.Join(dir, "log")) //nolint:gosec // our own directory
+	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("make log: %w", err)
 	}
-	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // ended by end, which lets it end by itself first
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // ended by end, which lets it end by itself first
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	return cmd, p, nil
 }

@@ -41,7 +41,7 @@ func (b *bench) heading(ctx context.Context, took time.Duration) string {
 		{b.binary, "version"},
 		{"pgbouncer", "--version"},
 	} {
-		text, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output() //nolint:gosec // our peers
+		text, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output()
 		if first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); err == nil && first != "" {
 			fmt.Fprintf(&s, "- %s\n", first)
 		}

@@ -117,7 +117,7 @@ func (b *bench) measure(ctx context.Context, s scenario) (err error) {
 					return fmt.Errorf("%s, %s: %w", c.name, p.name, err)
 				}
 				b.samples = append(b.samples, sample{scenario: s.name, name: c.name, peer: p.name, values: values})
-				fmt.Fprintf(b.diag, "%-8s %-26s %-10s %s\n", s.name, c.name, p.name, words(values))
+				_, _ = fmt.Fprintf(b.diag, "%-8s %-26s %-10s %s\n", s.name, c.name, p.name, words(values))
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func (b *bench) measure(ctx context.Context, s scenario) (err error) {
 func (b *bench) tool(ctx context.Context, p *peer, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(b.pg.BinDir(), name), args...) //nolint:gosec // a program of the installation
+	cmd := exec.CommandContext(ctx, filepath.Join(b.pg.BinDir(), name), args...)
 	cmd.Env = append(cmd.Environ(), "PGHOST="+p.host, "PGPORT="+p.port, "PGUSER="+proxytest.Superuser, "PGSSLMODE=disable", "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
