@@ -402,7 +402,7 @@ func TestStreamIsBounded(t *testing.T) {
 	if w.Bytes() != int64(n) || w.MidFrame() {
 		t.Errorf("sent %d of %d, mid frame %v", w.Bytes(), n, w.MidFrame())
 	}
-	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4<<20 {
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4<<20 && !raceEnabled { // the race detector makes pools forget
 		t.Errorf("allocated %d bytes on the way", grown)
 	}
 }
