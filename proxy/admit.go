@@ -343,10 +343,11 @@ func (v *visitor) connect(ctx context.Context) (*session, error) {
 }
 
 func (v *visitor) warehouseLogin() pgauth.Login {
-	login := v.srv.cfg.Directory.Warehouse(v.user, nil, v.rule.Method)
+	var groups []string
 	if v.account != nil {
-		login = v.account.Warehouse
+		groups = v.account.Groups
 	}
+	login := v.srv.cfg.Directory.Warehouse(v.user, groups, v.rule.Method)
 	return login.For(v.user, v.result.Password)
 }
 

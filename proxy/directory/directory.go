@@ -22,29 +22,53 @@ type Config struct {
 type Directory struct {
 	users atomic.Pointer[UserFile]
 	query *AuthQuery
-	m     Mapping
+	m     atomic.Pointer[Mapping]
 }
 
 // New returns a Directory.
 func New(cfg Config) (*Directory, error) {
-	d := &Directory{query: cfg.Query, m: cfg.Map}
-	d.Reload(cfg.Users)
+	d := &Directory{query: cfg.Query}
+	d.users.Store(cfg.Users)
+	d.m.Store(&cfg.Map)
 	return d, nil
 }
 
-// Lookup returns the account of a login, or ErrUnknown.
-func (d *Directory) Lookup(ctx context.Context, login, database string) (*pgauth.Account, error) {
-	return nil, ErrUnknown
+// Lookup returns the account of a login, or ErrUnknown. Any other error means
+// that the directory could not say. The database is of use to a directory that
+// knows several warehouses; this one does not look at it.
+func (d *Directory) Lookup(ctx context.Context, login, _ string) (*pgauth.Account, error) {
+	if u := d.users.Load().lookup(login); u != nil {
+		return &pgauth.Account{Login: login, Verifiers: u.verifiers, Groups: u.groups}, nil
+	}
+	if d.query == nil {
+		return nil, ErrUnknown
+	}
+	v, err := d.query.lookup(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	return &pgauth.Account{Login: login, Verifiers: v}, nil
 }
 
-// Warehouse returns the warehouse login of a client that needs no account (trust,
-// cert, passthrough).
+// Warehouse returns as whom a client goes on that the method let in; groups
+// are its account's, if it has one.
 func (d *Directory) Warehouse(login string, groups []string, method pgauth.Method) pgauth.Login {
-	return d.m.Login(login, groups, method)
+	m := d.m.Load()
+	if u := d.users.Load().lookup(login); u != nil && u.role != "" && method != pgauth.Passthrough {
+		return m.role(u.role)
+	}
+	return m.Login(login, groups, method)
 }
 
 // Reload swaps the user file.
 func (d *Directory) Reload(users *UserFile) { d.users.Store(users) }
 
+// Remap swaps the mapping.
+func (d *Directory) Remap(m Mapping) { d.m.Store(&m) }
+
 // Close ends the connections of the query.
-func (d *Directory) Close() {}
+func (d *Directory) Close() {
+	if d.query != nil {
+		d.query.Close()
+	}
+}

@@ -1,9 +1,10 @@
 // Package directory knows who may log in and as whom they go on to the
 // warehouse: from a user file (PgBouncer's userlist format), from a query
-// asked of the warehouse (auth_query), or from both, the file first.
+// asked of a database (auth_query), or from both, the file first.
 //
 //	login ─► UserFile ─► AuthQuery (cached, also "no such login") ─► *pgauth.Account
-//	                                          Mapping: user, group, default, as client
+//	              └─ role= ─┐
+//	                        Mapping: user, group, default, as client
 //
 // A user file is an immutable snapshot; Reload swaps it whole. The query runs
 // through a login of its own with search_path pinned to pg_catalog, so that no

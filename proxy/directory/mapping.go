@@ -1,11 +1,16 @@
 package directory
 
-import "github.com/lockkeeper/lockkeeper/proxy/pgauth"
+import (
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/proxy/pgauth"
+)
 
 // Mapping says as whom a client goes on to the warehouse. The first that fits
-// decides: the user, the first of its groups listed, then the default. Under a
-// method that lets clients in as themselves (trust, passthrough), and without
-// a default, the client's own name goes on.
+// decides: the user, the first of Groups that the user is in, then the
+// default. Under trust, and without a default, the client's own name goes on.
+// Under passthrough it always does, with the client's password: the warehouse
+// is the one that checks it, so no password of ours may stand in for it.
 type Mapping struct {
 	Users   map[string]pgauth.Login
 	Groups  []GroupLogin
@@ -18,19 +23,20 @@ type GroupLogin struct {
 	Login pgauth.Login
 }
 
-// Login returns the warehouse login of a client.
+// Login returns the warehouse login of a client that the method let in.
 func (m Mapping) Login(user string, groups []string, method pgauth.Method) pgauth.Login {
+	if method == pgauth.Passthrough {
+		return pgauth.Login{User: user, UseClientName: true}
+	}
 	if l, ok := m.Users[user]; ok {
 		return l
 	}
 	for _, g := range m.Groups {
-		for _, have := range groups {
-			if g.Group == have {
-				return g.Login
-			}
+		if slices.Contains(groups, g.Group) {
+			return g.Login
 		}
 	}
-	if m.Default.User != "" && !method.AsClient() {
+	if m.Default.User != "" && method != pgauth.Trust {
 		return m.Default
 	}
 	l := pgauth.Login{User: user, UseClientName: true}
@@ -38,4 +44,23 @@ func (m Mapping) Login(user string, groups []string, method pgauth.Method) pgaut
 		l.Password = m.Default.Password
 	}
 	return l
+}
+
+// role returns the login of a role named by the user file, with its password
+// if the mapping knows one.
+func (m Mapping) role(name string) pgauth.Login {
+	if m.Default.User == name {
+		return m.Default
+	}
+	for _, g := range m.Groups {
+		if g.Login.User == name {
+			return g.Login
+		}
+	}
+	for _, l := range m.Users {
+		if l.User == name && !l.Password.IsZero() {
+			return l
+		}
+	}
+	return pgauth.Login{User: name}
 }

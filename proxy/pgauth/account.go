@@ -28,23 +28,21 @@ func ParseMethod(s string) (Method, error) {
 // Clear reports whether the client sends its password as it is.
 func (m Method) Clear() bool { return m == Password || m == Passthrough }
 
-// AsClient reports whether a login without a mapping goes on to the warehouse
-// under its own name.
-func (m Method) AsClient() bool { return m == Trust || m == Passthrough }
-
-// Account is what the directory knows about a login. It is immutable.
+// Account is what the directory knows about a login. It is immutable. As whom
+// it goes on to the warehouse is not in it: that depends on the method too.
 type Account struct {
 	Login     string
 	Verifiers []Verifier // any one of them is proof
-	Warehouse Login
 	Groups    []string
 }
 
 // Login is who we are to the warehouse.
 type Login struct {
-	User          string
-	Password      Secret
-	UseClientName bool // User and Password are the client's
+	User     string
+	Password Secret
+	// UseClientName: User is the client's, and so is the password where its
+	// method shows one.
+	UseClientName bool
 }
 
 // For returns the login to use for a client that proved to be user and gave
@@ -53,9 +51,12 @@ func (l Login) For(user string, password Secret) Login {
 	if !l.UseClientName {
 		return l
 	}
-	out := Login{User: user, Password: password, UseClientName: true}
-	if password.IsZero() && l.User == user {
-		out.Password = l.Password
+	if l.User != user {
+		l.Password = Secret{}
 	}
-	return out
+	if !password.IsZero() {
+		l.Password = password
+	}
+	l.User = user
+	return l
 }
