@@ -119,3 +119,12 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkEncode(b *testing.B) {
+	e := statement()
+	buf := appendRecord(nil, &e)
+	b.SetBytes(int64(len(buf)))
+	for b.Loop() {
+		buf = appendRecord(buf[:0], &e)
+	}
+}

@@ -108,8 +108,10 @@ func (s *Sealer) Append(b []byte, e *Event) []byte {
 	e.Seq = s.head.Seq + 1
 	e.ID = s.ids.next(e.Time)
 	start := len(b)
-	b = appendRecord(b, e)
-	if len(b)-start > MaxRecord {
+	if e.bulk() <= MaxRecord {
+		b = appendRecord(b, e)
+	}
+	if n := len(b) - start; n == 0 || n > MaxRecord {
 		short := e.shortened()
 		b = appendRecord(b[:start], &short)
 	}

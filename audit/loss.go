@@ -10,11 +10,11 @@ import (
 type lossReason uint8
 
 const (
-	lossSinkFailed lossReason = iota // the sink failed, the queue was full, the fail mode was open
-	lossUnsynced                     // written, but a sync failed: they may be missing
+	lossUnsynced   lossReason = iota // written, but a sync failed: they may be missing
 	lossQueueFull                    // the sink was too slow for longer than MaxDelay
 	lossBestEffort                   // best effort, dropped by a full queue
 	lossStopped                      // recorded after Run had ended
+	lossSinkFailed                   // the sink failed, the queue was full, the fail mode was open
 	lossReasons
 )
 
@@ -47,12 +47,18 @@ func (l *losses) add(reason lossReason, n uint64) {
 }
 
 // settle takes away what has been recorded.
-func (l *losses) settle(recorded [lossReasons]uint64) {
+func (l *losses) settle(rec lossRecord) {
+	l.open[rec.reason] -= rec.event.Lost
 	l.any = false
-	for i := range l.open {
-		l.open[i] -= recorded[i]
-		l.any = l.any || l.open[i] > 0
+	for _, n := range l.open {
+		l.any = l.any || n > 0
 	}
+}
+
+// lossRecord is one loss event and what it is about.
+type lossRecord struct {
+	reason lossReason
+	event  Event
 }
 
 // outage is one time during which the sink failed.
@@ -62,14 +68,15 @@ type outage struct {
 	refused uint64 // statements refused before it began, to tell those within
 }
 
-// lossEvents returns the records that tell of open and, when the sink has just
-// come back, of the outage. An outage without a loss is recorded too: during
-// it statements may have been refused or have run before their record was
-// written.
-func lossEvents(now time.Time, node string, open [lossReasons]uint64, out *outage, refused uint64) []Event {
-	var events []Event
-	for reason, n := range open {
-		told := lossReason(reason) == lossSinkFailed && out != nil //nolint:gosec // a small index
+// lossRecords returns what tells of open and, when the sink has just come back,
+// of the outage, which comes last. An outage without a loss is recorded too:
+// during it statements may have been refused, or have run before their record
+// was written.
+func lossRecords(now time.Time, node string, open [lossReasons]uint64, out *outage, refused uint64) []lossRecord {
+	var records []lossRecord
+	for i, n := range open {
+		reason := lossReason(i) //nolint:gosec // a small index
+		told := reason == lossSinkFailed && out != nil
 		if n == 0 && !told {
 			continue
 		}
@@ -78,7 +85,7 @@ func lossEvents(now time.Time, node string, open [lossReasons]uint64, out *outag
 			e.Message = fmt.Sprintf("sink failed at %s for %s, %d refused: %v",
 				out.since.UTC().Format(time.RFC3339), now.Sub(out.since).Round(time.Millisecond), refused-out.refused, out.cause)
 		}
-		events = append(events, e)
+		records = append(records, lossRecord{reason, e})
 	}
-	return events
+	return records
 }

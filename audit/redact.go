@@ -65,6 +65,21 @@ const (
 	shortMember = 128
 )
 
+// bulk returns the bytes of what can be long, to know without writing it that
+// an event is too long.
+func (e *Event) bulk() int {
+	n := len(e.Text) + len(e.Message) + len(e.ApplicationName)
+	for _, list := range [...][]string{e.Rules, e.Verbs, e.Reads, e.Writes, e.Functions, e.Params, e.Relations} {
+		for _, s := range list {
+			n += len(s)
+		}
+	}
+	for _, t := range e.Tags {
+		n += len(t.Key) + len(t.Value)
+	}
+	return n
+}
+
 // shortened returns e cut to what always fits into MaxRecord.
 func (e *Event) shortened() Event {
 	s := *e

@@ -197,15 +197,16 @@ func (w *writer) storeLosses() error {
 	if !any && w.outage == nil {
 		return nil
 	}
-	events := lossEvents(r.cfg.Now(), r.cfg.Node, open, w.outage, refused)
-	n, err := r.cfg.Sink.Append(events)
-	w.stored(n)
-	if err != nil {
-		return err
+	for _, rec := range lossRecords(r.cfg.Now(), r.cfg.Node, open, w.outage, refused) {
+		n, err := r.cfg.Sink.Append([]Event{rec.event})
+		w.stored(n)
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.lost.settle(rec)
+		r.mu.Unlock()
 	}
-	r.mu.Lock()
-	r.lost.settle(open)
-	r.mu.Unlock()
 	return nil
 }
 
