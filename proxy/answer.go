@@ -37,7 +37,8 @@ func (s *session) frameLocked(tag byte, frame []byte, now time.Time) verdict {
 		s.captureLocked(frame)
 		return verdict{action: pgstate.Swallow}
 	}
-	return verdict{action: step.Action}
+	// CopyData may be waiting for its CopyInResponse.
+	return verdict{action: step.Action, flush: tag == pgwire.MsgCopyInResponse}
 }
 
 func (s *session) captureLocked(frame []byte) {
@@ -213,6 +214,7 @@ func (s *session) errorLocked(step *pgstate.Step, frame []byte, now time.Time) v
 		}
 	}
 	s.skippedLocked(now)
+	v.flush = true // what waits may be dropped now
 	return v
 }
 

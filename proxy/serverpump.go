@@ -135,10 +135,11 @@ func (s *session) putDown(off *int, v verdict) error {
 	}
 	s.recordFinished()
 	if v.flush {
-		if s.muted.Load() {
+		s.mu.Lock()
+		if s.muted.Load() && s.m.Owed() == 0 {
+			s.mu.Unlock()
 			return s.speakAgain()
 		}
-		s.mu.Lock()
 		s.unwritten = false
 		s.cond.Broadcast()
 		s.mu.Unlock()

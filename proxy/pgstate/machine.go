@@ -152,8 +152,12 @@ func (m *Machine) Admit(tag byte) Move {
 func (m *Machine) ready() bool {
 	for i := m.at; i < len(m.q); i++ {
 		switch m.q[i].Op {
-		case OpQuery, OpFunction, OpSync:
+		case OpQuery, OpFunction:
 			return true
+		case OpSync:
+			if !m.q[i].void {
+				return true
+			}
 		}
 	}
 	return false
@@ -290,7 +294,7 @@ func (m *Machine) failed() Step {
 	}
 	s.Done = true
 	end := m.at + 1
-	for end < len(m.q) && m.q[end].Op != OpSync {
+	for end < len(m.q) && (m.q[end].Op != OpSync || m.q[end].void) {
 		if ref := m.q[end].Ref; ref != NoRef {
 			m.skipped = append(m.skipped, ref)
 		}
