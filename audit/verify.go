@@ -65,7 +65,8 @@ type Verifier struct {
 	retired  *Head  // the last line of the segments that were deleted; nil when none were
 	attested bool   // a record of the log names retired
 
-	at      Head // the line before
+	at      Head   // the line before
+	number  uint64 // the segment before
 	started bool
 	torn    int // bytes of an unfinished last line
 	covered uint64
@@ -88,7 +89,7 @@ func NewVerifier(heads []Head, retired *Head) *Verifier {
 		chain:   NewChain(),
 	}
 	if retired != nil {
-		v.at = *retired
+		v.at, v.number = *retired, retired.Segment
 	}
 	return v
 }
@@ -115,9 +116,9 @@ func comparePlaces(a, b Head) int {
 // last says that none follows. The error is one of reading, never of what was
 // read.
 func (v *Verifier) Segment(ctx context.Context, number uint64, r io.Reader, last bool) error {
-	if number != v.at.Segment+1 {
-		problem := fmt.Sprintf("segments %d to %d are missing", v.at.Segment+1, number-1)
-		if number <= v.at.Segment {
+	if number != v.number+1 {
+		problem := fmt.Sprintf("segments %d to %d are missing", v.number+1, number-1)
+		if number <= v.number {
 			problem = "segment is out of order"
 		}
 		v.broken(Finding{Segment: number, Problem: problem})
@@ -170,7 +171,7 @@ func (v *Verifier) endSegment(number, n uint64, torn int, last bool) {
 	case n == 1 && !last:
 		v.broken(Finding{Segment: number, Problem: "segment is empty"})
 	}
-	v.at.Segment = number
+	v.number = number
 }
 
 // line checks one line. After a break it goes on from what the line claims, so
@@ -219,7 +220,7 @@ func (v *Verifier) header(found Finding, record []byte) Hash {
 		return v.at.Chain
 	case number != found.Segment:
 		v.problem(found, fmt.Sprintf("file holds segment %d: it was swapped or renamed", number))
-	case prev != v.at.Chain && found.Segment == v.at.Segment+1:
+	case prev != v.at.Chain && found.Segment == v.number+1:
 		v.problem(found, "segment does not continue the one before: its end was cut, or one of both was replaced")
 	}
 	return prev

@@ -2,6 +2,7 @@ package jsonl
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -15,17 +16,15 @@ import (
 type matcher struct {
 	filter       audit.Filter
 	since, until []byte // as stored times
+	sinceID      string // the time part of the ids of since
 	needles      [][]byte
 }
-
-// clockSlack is by how much the times of neighbouring lines may be out of
-// order: events are stamped before they are queued.
-const clockSlack = time.Minute
 
 func newMatcher(f audit.Filter) *matcher {
 	m := &matcher{filter: f}
 	if !f.Since.IsZero() {
 		m.since = audit.AppendTime(nil, f.Since)
+		m.sinceID = idTime(f.Since)
 	}
 	if !f.Until.IsZero() {
 		// A stored time is cut to the microsecond, so it may be equal to the cut
@@ -71,11 +70,20 @@ func (m *matcher) line(p audit.Prefix, line []byte) (e audit.Event, match, reada
 	return e, m.filter.Match(&e), true
 }
 
-// past reports whether lines before p are all older than the filter wants.
+// past reports whether p and all lines before it are older than the filter
+// wants. Times are not in order, events are stamped before they are queued; but
+// ids are, and the time of an id is that of the newest event up to it.
 func (m *matcher) past(p audit.Prefix) bool {
-	if m.since == nil {
-		return false
+	return m.sinceID != "" && string(p.ID[:len(m.sinceID)]) < m.sinceID
+}
+
+// idTime returns how an id of the time t begins; empty when no id has it.
+func idTime(t time.Time) string {
+	ms := t.UnixMilli()
+	if ms < 0 {
+		return ""
 	}
-	floor := audit.AppendTime(nil, m.filter.Since.Add(-clockSlack))
-	return bytes.Compare(p.Time, floor) < 0
+	var id audit.ULID
+	binary.BigEndian.PutUint64(id[:], uint64(ms)<<16)
+	return id.String()[:10]
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sort"
 
 	"github.com/lockkeeper/lockkeeper/audit"
 )
@@ -34,7 +35,7 @@ func (r *Reader) Search(ctx context.Context, q audit.Query) (audit.Page, error) 
 	if err != nil {
 		return audit.Page{}, err
 	}
-	for _, number := range slices.Backward(numbers) {
+	for _, number := range slices.Backward(r.upTo(numbers, q.Before)) {
 		if s.done {
 			break
 		}
@@ -48,6 +49,17 @@ func (r *Reader) Search(ctx context.Context, q audit.Query) (audit.Page, error) 
 	}
 	slices.Reverse(s.page.Events)
 	return s.page, nil
+}
+
+// upTo returns the segments that hold events before seq.
+func (r *Reader) upTo(numbers []uint64, seq uint64) []uint64 {
+	if seq == 0 {
+		return numbers
+	}
+	return numbers[:sort.Search(len(numbers), func(i int) bool {
+		h, err := readHeader(segmentPath(r.dir, numbers[i]))
+		return err == nil && h.seq+1 >= seq
+	})]
 }
 
 // search is one walk backwards.
