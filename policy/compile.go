@@ -51,6 +51,8 @@ type Ruleset struct {
 	asksClass  bool
 	denies     []uint64 // items that deny
 	unread     []uint64 // items that ask nothing about a statement
+	plain      []uint64 // rules and quotas that the bits answer wholly
+	later      []uint64 // rules and quotas with something left to ask
 
 	mu       sync.Mutex
 	classes  map[string]*class // by path and templates; bounded
@@ -215,9 +217,18 @@ func (rs *Ruleset) seal() {
 	rs.words = (len(rs.items) + 63) / 64
 	rs.denies = make([]uint64, rs.words)
 	rs.unread = make([]uint64, rs.words)
+	rs.plain = make([]uint64, rs.words)
+	rs.later = make([]uint64, rs.words)
 	for i := range rs.items {
 		it := &rs.items[i]
 		it.rest = it.when.hasRest()
+		switch {
+		case i < rs.lines:
+		case it.rest || it.late:
+			setBit(rs.later, i)
+		default:
+			setBit(rs.plain, i)
+		}
 		it.matched, it.observed = new(atomic.Uint64), new(atomic.Uint64)
 		if it.rule != nil && it.rule.Deny != "" {
 			setBit(rs.denies, i)
@@ -231,4 +242,15 @@ func (rs *Ruleset) seal() {
 			setBit(rs.unread, i)
 		}
 	}
+}
+
+// Source returns the policy the ruleset was compiled from, with the defaults
+// of identities, mode and audit filled in. Its slices belong to the ruleset.
+func (rs *Ruleset) Source() Source {
+	s := rs.source
+	s.Mode = rs.mode
+	s.Identities = rs.identities
+	base := basePlan(&rs.audit)
+	s.Audit = AuditSource{Text: &base.Text, Params: &base.Params, Durability: base.Durability, OnFailure: &base.OnFailure}
+	return s
 }

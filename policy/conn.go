@@ -185,10 +185,10 @@ func (rs *Ruleset) outcome(matched, sure []uint64, observe bool) *outcome {
 	if o := rs.outcomes[string(key)]; o != nil {
 		return o
 	}
-	if len(rs.outcomes) >= maxOutcomes {
-		clear(rs.outcomes)
-	}
 	o := rs.merge(matched, sure, observe)
-	rs.outcomes[string(key)] = o
+	if len(rs.outcomes) < maxOutcomes {
+		o.kept = true
+		rs.outcomes[string(key)] = o
+	}
 	return o
 }

@@ -105,7 +105,7 @@ func (v *verdict) ask() {
 		}
 	}
 	if v.count {
-		c.world.rs.tally(matched, v.observe)
+		c.world.rs.tally(v.outcome)
 	}
 }
 
@@ -151,11 +151,11 @@ func (c *Conn) match(sc *scope, f *facts, matched, sure []uint64) {
 		if f.rollback {
 			set &^= rs.denies[w]
 		}
-		for ; set != 0; set &= set - 1 {
+		plain := set & rs.plain[w]
+		matched[w] |= plain
+		sure[w] |= plain & f.sure[w]
+		for set &= rs.later[w]; set != 0; set &= set - 1 {
 			i := w*64 + bits.TrailingZeros64(set)
-			if i < rs.lines {
-				continue
-			}
 			t := c.late(&rs.items[i], sc)
 			if t == no {
 				continue
@@ -179,17 +179,36 @@ func (c *Conn) late(it *item, sc *scope) tri {
 	return yes
 }
 
-// tally counts what matched, once a statement.
-func (rs *Ruleset) tally(matched []uint64, observe bool) {
-	for w, set := range matched {
+// tally counts what matched, once a statement. An outcome that the ruleset
+// keeps counts for all its rules at once.
+func (rs *Ruleset) tally(o *outcome) {
+	if o.kept {
+		o.hits.Add(1)
+		return
+	}
+	rs.spread(o, 1)
+}
+
+// spread adds an outcome's count to its items.
+func (rs *Ruleset) spread(o *outcome, n uint64) {
+	for w, set := range o.matched {
 		for ; set != 0; set &= set - 1 {
 			it := &rs.items[w*64+bits.TrailingZeros64(set)]
-			if observe || it.mode == ModeObserve {
-				it.observed.Add(1)
+			if o.observe || it.mode == ModeObserve {
+				it.observed.Add(n)
 			} else {
-				it.matched.Add(1)
+				it.matched.Add(n)
 			}
 		}
+	}
+}
+
+// count brings the counts of all items up to date.
+func (rs *Ruleset) count() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, o := range rs.outcomes {
+		rs.spread(o, o.hits.Swap(0))
 	}
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -89,6 +90,9 @@ type outcome struct {
 	warnings []Warning
 	queueBy  string // id of the first queue rule
 	quotas   bool   // some of the matched items are quotas
+
+	kept bool          // by the ruleset, for as long as it lives
+	hits atomic.Uint64 // statements that met it, if kept
 }
 
 func (o *outcome) is(matched, sure []uint64, observe bool) bool {

@@ -171,7 +171,7 @@ func (q *quota) setPeriod() error {
 	}
 	const day = 24 * time.Hour
 	if (per <= day && day%per != 0) || (per > day && per%day != 0) {
-		return fmt.Errorf("per %s neither divides a day nor is whole days", per)
+		return fmt.Errorf("per %s neither divides a day nor is whole days", spell(per))
 	}
 	return nil
 }
@@ -204,6 +204,9 @@ func (q *quota) setLadder() error {
 		case QuotaNotify:
 			q.notify = append(q.notify, threshold{s.Percent, amount})
 		case QuotaCancel:
+			if q.src.Unit == UnitIdleTxSeconds {
+				return errors.New("ladder: cancel finds nothing to cancel in idle_tx_seconds; use refuse_new, or a class's release")
+			}
 			if q.cancelAt < 0 || amount < q.cancelAt {
 				q.cancelAt = amount
 			}

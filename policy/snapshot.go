@@ -164,6 +164,7 @@ func (c *cell) infoLocked() QuotaInfo {
 // Rules returns the rules and quotas in force, in the order of the policy.
 func (e *Engine) Rules() []RuleInfo {
 	rs := e.world.Load().rs
+	rs.count()
 	out := make([]RuleInfo, 0, len(rs.items)-rs.lines)
 	for i := rs.lines; i < len(rs.items); i++ {
 		it := &rs.items[i]

@@ -83,7 +83,7 @@ func (c *ceiling) under(s *ClassSource) (*ceiling, error) {
 		}
 		if q.MaxWait != nil {
 			if c.wait != nil && *q.MaxWait > *c.wait {
-				return nil, loosens("queue.max_wait", *q.MaxWait, *c.wait)
+				return nil, loosens("queue.max_wait", spell(*q.MaxWait), spell(*c.wait))
 			}
 			n.wait = q.MaxWait
 		}
@@ -134,18 +134,18 @@ func (c *ceiling) tightenRelease(r *ReleaseSource, loosens func(string, any, any
 			return errors.New("release.when_blocking.min_idle is below zero")
 		}
 		if c.release.MinIdle != nil && *r.MinIdle > *c.release.MinIdle {
-			return loosens("release.when_blocking.min_idle", *r.MinIdle, *c.release.MinIdle)
+			return loosens("release.when_blocking.min_idle", spell(*r.MinIdle), spell(*c.release.MinIdle))
 		}
 		c.release.MinIdle = r.MinIdle
 	}
 	if r.MaxIdleTx > 0 {
 		if c.release.MaxIdleTx > 0 && r.MaxIdleTx > c.release.MaxIdleTx {
-			return loosens("release.max_idle_tx", r.MaxIdleTx, c.release.MaxIdleTx)
+			return loosens("release.max_idle_tx", spell(r.MaxIdleTx), spell(c.release.MaxIdleTx))
 		}
 		c.release.MaxIdleTx = r.MaxIdleTx
 	}
 	return nil
 }
 
-func showTime(n int64) any   { return time.Duration(n) }
+func showTime(n int64) any   { return spell(time.Duration(n)) }
 func showNumber(n int64) any { return n }
