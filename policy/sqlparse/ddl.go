@@ -1,0 +1,166 @@
+package sqlparse
+
+import (
+	pg "github.com/pganalyze/pg_query_go/v5"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// ddl reads the statements that change the schema. Whatever statement nobody
+// named before ends here too: it changes every relation it mentions.
+func (w *walker) ddl(n *pg.Node) {
+	w.kind(policy.KindDDL, policy.VerbDDL)
+	switch v := n.GetNode().(type) {
+	case *pg.Node_CreateStmt:
+		w.create(v.CreateStmt)
+	case *pg.Node_CreateForeignTableStmt:
+		w.create(v.CreateForeignTableStmt.GetBaseStmt())
+	case *pg.Node_CreateTableAsStmt:
+		w.createAs(v.CreateTableAsStmt)
+	case *pg.Node_ViewStmt:
+		w.made(v.ViewStmt.GetView())
+		w.mentions(v.ViewStmt.GetQuery())
+	case *pg.Node_AlterTableStmt:
+		w.target(v.AlterTableStmt.GetRelation())
+		w.alter(v.AlterTableStmt.GetCmds())
+	case *pg.Node_RefreshMatViewStmt:
+		w.target(v.RefreshMatViewStmt.GetRelation())
+		w.Kind = policy.KindWrite
+	case *pg.Node_CreateSchemaStmt:
+		w.createSchema(v.CreateSchemaStmt)
+	case *pg.Node_RenameStmt, *pg.Node_AlterObjectSchemaStmt, *pg.Node_AlterOwnerStmt, *pg.Node_DropStmt, *pg.Node_CommentStmt, *pg.Node_SecLabelStmt:
+		w.object(n)
+	case *pg.Node_CreateTrigStmt:
+		w.target(v.CreateTrigStmt.GetRelation())
+	case *pg.Node_RuleStmt:
+		w.target(v.RuleStmt.GetRelation())
+	case *pg.Node_CreatePolicyStmt:
+		w.target(v.CreatePolicyStmt.GetTable())
+	case *pg.Node_AlterPolicyStmt:
+		w.target(v.AlterPolicyStmt.GetTable())
+	case *pg.Node_IndexStmt:
+		w.target(v.IndexStmt.GetRelation())
+	case *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreatePublicationStmt, *pg.Node_AlterPublicationStmt:
+	case *pg.Node_ImportForeignSchemaStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_DropdbStmt, *pg.Node_AlterTableMoveAllStmt:
+		w.Unknown |= policy.UnknownWrites
+	case *pg.Node_CreateExtensionStmt, *pg.Node_AlterExtensionStmt:
+		w.Unknown |= policy.UnknownWrites | policy.UnknownEffects
+	default:
+		w.everything(n)
+	}
+}
+
+// made notes a relation that comes into being.
+func (w *walker) made(rv *pg.RangeVar) {
+	w.target(rv)
+	if rv.GetRelpersistence() == "t" || rv.GetSchemaname() == "pg_temp" || temporary(rv.GetRelname(), w.dialect) {
+		w.feat(policy.FeatTemp)
+	}
+}
+
+func (w *walker) create(s *pg.CreateStmt) {
+	w.made(s.GetRelation())
+	for _, n := range s.GetInhRelations() {
+		if s.GetPartbound() != nil {
+			w.target(n.GetRangeVar()) // the parent gets the partition
+		} else {
+			w.table(n.GetRangeVar(), nil)
+		}
+	}
+	w.elements(s.GetTableElts())
+	w.elements(s.GetConstraints())
+}
+
+// elements notes the tables that columns and constraints look at: LIKE, REFERENCES.
+func (w *walker) elements(l []*pg.Node) {
+	for _, n := range l {
+		switch v := n.GetNode().(type) {
+		case *pg.Node_TableLikeClause:
+			w.table(v.TableLikeClause.GetRelation(), nil)
+		case *pg.Node_Constraint:
+			if rv := v.Constraint.GetPktable(); rv != nil {
+				w.table(rv, nil)
+			}
+		case *pg.Node_ColumnDef:
+			w.elements(v.ColumnDef.GetConstraints())
+		}
+	}
+}
+
+// createAs makes a table from a query, which runs.
+func (w *walker) createAs(s *pg.CreateTableAsStmt) {
+	if e := s.GetQuery().GetExecuteStmt(); e != nil {
+		w.executes(e.GetName())
+		w.Kind = policy.KindDDL
+	} else {
+		w.node(s.GetQuery(), nil)
+	}
+	w.into(s.GetInto())
+}
+
+// mentions notes the tables of a query that is stored, not run.
+func (w *walker) mentions(query *pg.Node) {
+	inner := walker{newFacts(w.dialect)}
+	inner.node(query, nil)
+	for _, r := range inner.Reads {
+		w.read(r)
+	}
+	for _, r := range inner.Writes {
+		w.write(r)
+	}
+	w.Unknown |= inner.Unknown & (policy.UnknownReads | policy.UnknownWrites)
+}
+
+// alter notes what the parts of an ALTER TABLE touch besides the table.
+func (w *walker) alter(cmds []*pg.Node) {
+	for _, n := range cmds {
+		def := n.GetAlterTableCmd().GetDef()
+		if p := def.GetPartitionCmd(); p != nil {
+			w.target(p.GetName())
+			continue
+		}
+		w.elements([]*pg.Node{def})
+		w.node(def, nil) // USING and DEFAULT may run functions over every row
+	}
+}
+
+func (w *walker) createSchema(s *pg.CreateSchemaStmt) {
+	for _, n := range s.GetSchemaElts() {
+		inner := walker{newFacts(w.dialect)}
+		inner.statement(n)
+		for i := range inner.Writes {
+			if inner.Writes[i].Schema == "" {
+				inner.Writes[i].Schema = s.GetSchemaname()
+			}
+		}
+		w.absorb(inner.facts)
+	}
+}
+
+// everything notes all relations inside n as written.
+func (w *walker) everything(n *pg.Node) {
+	var visit func(protoreflect.Message)
+	visit = func(m protoreflect.Message) {
+		if rv, ok := m.Interface().(*pg.RangeVar); ok {
+			w.target(rv)
+			return
+		}
+		m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			switch {
+			case fd.Kind() != protoreflect.MessageKind:
+			case fd.IsList():
+				for i := range v.List().Len() {
+					visit(v.List().Get(i).Message())
+				}
+			default:
+				visit(v.Message())
+			}
+			return true
+		})
+	}
+	if m := n.ProtoReflect(); m.IsValid() {
+		visit(m)
+	}
+	w.secrets(n)
+}
