@@ -213,6 +213,7 @@ func (s *session) errorLocked(step *pgstate.Step, frame []byte, now time.Time) v
 			s.finishLocked(e, now)
 		}
 	}
+	s.farewell = v.action == pgstate.Forward && pgwire.Fatal(body)
 	s.skippedLocked(now)
 	v.flush = true // what waits may be dropped now
 	return v

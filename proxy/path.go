@@ -10,9 +10,13 @@ import (
 	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
 )
 
-// pathSQL asks for the schemas unqualified names are looked up in. A comma
-// within a schema's name would read as two: stricter, never looser.
-const pathSQL = `/* lockkeeper search_path */ SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')`
+// pathSQL asks for the schemas unqualified names are looked up in, and whether
+// it has not looked: with pg_temp on the path current_schemas would create the
+// session's temporary schema, which the client could notice. A comma within a
+// schema's name would read as two: stricter, never looser.
+const pathSQL = `/* lockkeeper search_path */ SELECT s.temp,
+ CASE WHEN s.temp THEN '' ELSE pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',') END
+ FROM (SELECT pg_catalog.strpos(pg_catalog.lower(pg_catalog.current_setting('search_path')), 'pg_temp') OPERATOR(pg_catalog.>) 0 AS temp) AS s`
 
 // pathTimeout bounds the question; without an answer the path is unknown.
 const pathTimeout = time.Second
@@ -40,12 +44,12 @@ func (s *session) refreshPath(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holds--
-	if ok && len(row) == 1 {
+	if ok && len(row) == 2 {
 		s.st.SearchPath = nil
-		if row[0] != "" {
-			s.st.SearchPath = strings.Split(row[0], ",")
+		if row[1] != "" {
+			s.st.SearchPath = strings.Split(row[1], ",")
 		}
-		s.st.PathKnown, s.pathStale = true, false
+		s.st.PathKnown, s.pathStale = row[0] == "f", false
 	}
 	if s.ended {
 		return s.cause

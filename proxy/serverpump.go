@@ -235,12 +235,12 @@ func (s *session) upstreamBroken(err error) error {
 	s.mu.Lock()
 	ended, cause := s.ended, s.cause
 	owed := s.m.Owed() > 0
-	notice := s.cancel.notice
+	notice, farewell := s.cancel.notice, s.farewell
 	s.mu.Unlock()
 	if ended {
 		return cause
 	}
-	if s.out.MidFrame() || s.muted.Load() {
+	if s.out.MidFrame() || s.muted.Load() || farewell {
 		return fmt.Errorf("%w: %w", errUpstream, err)
 	}
 	switch {

@@ -96,6 +96,7 @@ type session struct {
 	statement  uint64
 	coolUntil  time.Time
 	noticed    bool
+	farewell   bool // the warehouse has told the client that the session ends
 }
 
 // cancelState is what was done to end the unit in flight.

@@ -147,6 +147,16 @@ func SQLState(body []byte) string {
 	return string(v)
 }
 
+// Fatal reports whether an ErrorResponse body ends the connection. Servers
+// before 9.6, and Redshift, have only the localized severity.
+func Fatal(body []byte) bool {
+	severity, ok := Field(body, 'V')
+	if !ok {
+		severity, _ = Field(body, 'S')
+	}
+	return string(severity) == "FATAL" || string(severity) == "PANIC"
+}
+
 // CommandTag returns the tag of a CommandComplete body.
 func CommandTag(body []byte) []byte {
 	tag, _, ok := CString(body)
