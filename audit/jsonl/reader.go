@@ -141,6 +141,9 @@ func Head(dir string) (audit.Head, error) {
 	}
 	for _, number := range slices.Backward(numbers) {
 		head, ok, err := lastLine(segmentPath(dir, number), number)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it could not be begun and is gone again
+		}
 		if err != nil {
 			return audit.Head{}, fmt.Errorf("read segment %d: %w", number, err)
 		}

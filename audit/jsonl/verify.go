@@ -14,10 +14,25 @@ func Verify(ctx context.Context, dir string, heads []audit.Head) (audit.Result, 
 	if _, err := os.Stat(dir); err != nil {
 		return audit.Result{}, fmt.Errorf("verify: %w", err)
 	}
-	retired, err := readRetained(dir)
-	if err != nil {
-		return audit.Result{}, err
+	for {
+		before, err := readRetained(dir)
+		if err != nil {
+			return audit.Result{}, err
+		}
+		res, err := verifyFrom(ctx, dir, heads, before)
+		after, again := readRetained(dir)
+		if again != nil {
+			return res, again
+		}
+		if (before == nil) == (after == nil) && (before == nil || before.Segment == after.Segment) {
+			return res, err
+		}
+		// The writer retired segments while they were read: what was found
+		// missing may be just that.
 	}
+}
+
+func verifyFrom(ctx context.Context, dir string, heads []audit.Head, retired *audit.Head) (audit.Result, error) {
 	numbers, err := segments(dir)
 	if err != nil {
 		return audit.Result{}, err
