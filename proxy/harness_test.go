@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lockkeeper/lockkeeper/audit"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/proxy"
 	"github.com/lockkeeper/lockkeeper/proxy/backend"
 	"github.com/lockkeeper/lockkeeper/proxy/directory"
+	"github.com/lockkeeper/lockkeeper/proxy/lockwatch"
 	"github.com/lockkeeper/lockkeeper/proxy/pgauth"
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
@@ -149,6 +152,14 @@ func openTo(t testing.TB, pg *proxytest.Postgres, dialer *backend.Dialer, src po
 		Dialer: dialer, Engine: d.engine, Parser: words{}, Recorder: d.record, Directory: dir,
 		Auth: pgauth.Rules{{Method: pgauth.Trust}}, Salts: pgauth.RandomSaltKey(),
 	}
+	if pg != nil {
+		w, err := lockwatch.New(lockwatch.Config{ConnString: pg.URL(proxytest.Superuser, "postgres")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		cfg.Watcher = w
+	}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -190,5 +201,21 @@ func within(t testing.TB, began time.Time, from, to time.Duration) {
 	t.Helper()
 	if d := time.Since(began); d < from || d > to {
 		t.Errorf("took %s, want between %s and %s", d, from, to)
+	}
+}
+
+// waitFor polls until a query answers a text, for at most ten seconds.
+func waitFor(t testing.TB, conn *pgx.Conn, sql, text string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; {
+		var got string
+		err := conn.QueryRow(t.Context(), "SELECT ("+sql+")::text").Scan(&got)
+		if err == nil && got == text {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: got %q (%v), want %q", sql, got, err, text)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

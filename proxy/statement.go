@@ -134,11 +134,47 @@ func (s *session) sendRun() error {
 	if s.scan.decided == 0 {
 		return nil
 	}
-	n := s.pushRun(s.scan.decided)
-	err := s.write(s.in.Bytes(n))
+	var err error
+	k := s.scan.decided
+	flushed := s.flushed(k)
+	n := s.pushRun(k)
+	if flushed == nil {
+		flushed = s.in.Bytes(n)
+	}
+	err = s.write(flushed)
 	s.in.Discard(n)
 	s.scan.forget(s.scan.decided, n)
 	return err
+}
+
+// flushed returns the bytes of run[:k] with a Flush behind each Execute that
+// another statement follows, or nil where none is needed. The server keeps the
+// answers of a pipeline to itself otherwise, and we could not tell when one
+// statement ends and the clock of the next begins.
+func (s *session) flushed(k int) []byte {
+	run := s.scan.run[:k]
+	limited, executes := false, 0
+	for i := range run {
+		if e := run[i].exec; e != nil && e.dec.Limits.QueryExecutionTime > 0 {
+			limited = true
+		}
+		if run[i].tag == pgwire.MsgExecute {
+			executes++
+		}
+	}
+	if !limited || executes == 0 || (executes == 1 && (run[k-1].tag == pgwire.MsgSync || run[k-1].tag == pgwire.MsgFlush)) {
+		return nil
+	}
+	out := make([]byte, 0, run[k-1].off+run[k-1].size+executes*pgwire.HeadSize)
+	for i := range run {
+		it := &run[i]
+		out = append(out, s.in.Bytes(it.off + it.size)[it.off:]...)
+		last := i+1 == k || run[i+1].tag == pgwire.MsgSync || run[i+1].tag == pgwire.MsgFlush
+		if it.tag == pgwire.MsgExecute && (!last || i+1 == k) {
+			out = pgwire.AppendEmpty(out, pgwire.MsgFlush)
+		}
+	}
+	return out
 }
 
 // pushRun tells the machine about run[:k] and returns how many bytes they are.
