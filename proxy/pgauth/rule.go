@@ -154,25 +154,31 @@ func anyGlob(patterns []string, s string) bool {
 }
 
 // glob matches a pattern in which each "*" stands for any text, and returns
-// what the first one stood for.
+// what the first one stood for. Its time is bounded by the length of s: names
+// come from strangers.
 func glob(pattern, s string) (star string, ok bool) {
-	head, rest, found := strings.Cut(pattern, "*")
-	if !found {
+	parts := strings.Split(pattern, "*")
+	last := len(parts) - 1
+	if last == 0 {
 		return "", pattern == s
 	}
-	if !strings.HasPrefix(s, head) {
+	s, ok = strings.CutPrefix(s, parts[0])
+	if !ok || !strings.HasSuffix(s, parts[last]) {
 		return "", false
 	}
-	s = s[len(head):]
-	for i := 0; i <= len(s); i++ {
-		if rest == "" {
-			return s, true
+	s = s[:len(s)-len(parts[last])]
+	star = s
+	for i, p := range parts[1:last] { // the leftmost place leaves most room for the rest
+		at := strings.Index(s, p)
+		if at < 0 {
+			return "", false
 		}
-		if _, ok := glob(rest, s[i:]); ok {
-			return s[:i], true
+		if i == 0 {
+			star = s[:at]
 		}
+		s = s[at+len(p):]
 	}
-	return "", false
+	return star, true
 }
 
 // Listener is where clients come in.

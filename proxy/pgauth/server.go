@@ -3,6 +3,7 @@ package pgauth
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
@@ -26,13 +27,11 @@ func (a *Authenticator) scram(ctx context.Context, x *Exchange) (string, error) 
 	if x.TLS != nil {
 		s.binding = endPointDER(x.ServerCert)
 	}
-	if s.binding != nil {
-		s.offered = append(s.offered, mechScramPlus)
-	}
-	if x.Method != ScramPlus {
-		s.offered = append(s.offered, mechScram)
-	}
-	if len(s.offered) == 0 {
+	s.offered = []string{mechScram}
+	switch {
+	case s.binding != nil:
+		s.offered = []string{mechScramPlus, mechScram}
+	case x.Method == ScramPlus:
 		return "", &Error{StateInvalidAuthorization, "connection requires TLS with channel binding", ""}
 	}
 	s.keys = a.scramKeys(x)
@@ -112,11 +111,7 @@ func (s *scramServer) initial() (mechanism string, msg []byte, err error) {
 	if !ok {
 		return "", nil, violation("malformed SASL response")
 	}
-	known := false
-	for _, o := range s.offered {
-		known = known || o == mechanism
-	}
-	if !known {
+	if !slices.Contains(s.offered, mechanism) {
 		return "", nil, violation("client selected an invalid SASL authentication mechanism")
 	}
 	if msg != nil {
@@ -134,6 +129,10 @@ func (s *scramServer) initial() (mechanism string, msg []byte, err error) {
 func (s *scramServer) checkBinding(mechanism string, first clientFirst) error {
 	plus := mechanism == mechScramPlus
 	switch {
+	case !plus && s.method == ScramPlus:
+		// It was offered all the same: some clients want to see it, and the
+		// others are told here what is missing.
+		return &Error{StateInvalidAuthorization, "connection requires channel binding (SCRAM-SHA-256-PLUS)", ""}
 	case plus != (first.binding == 'p'):
 		return violation(errMalformed.Error())
 	case plus && first.name != endPointName:
