@@ -106,7 +106,7 @@ func describe(sql string, mode Mode) string {
 		fmt.Fprintf(&b, "stmt    %q\n", sql[p.Start:p.End])
 	}
 	masked, _ := Mask(nil, sql, mode, PlainNames, 1<<20)
-	fmt.Fprintf(&b, "mask    %s\n", masked)
+	fmt.Fprintf(&b, "mask    %s\n", strings.ToValidUTF8(string(masked), "�"))
 	if mode.Binds {
 		for _, r := range Binds(sql, mode) {
 			fmt.Fprintf(&b, "bind    %s at %d\n", r.Name, r.Start)

@@ -80,7 +80,7 @@ func (l *Lexer) word(i int) (kind Kind, end int) {
 		}
 	case 'b', 'x':
 		if at(s, i+1) == '\'' {
-			return quoted(s, i+1, BitString, false)
+			return bits(s, i+1)
 		}
 	case 'u':
 		if at(s, i+1) != '&' {

@@ -109,6 +109,20 @@ func quoted(s string, i int, kind Kind, escapes bool) (k Kind, end int) {
 	}
 }
 
+// bits scans B'…' and X'…': no escapes, and two quotes do not stand for one there.
+func bits(s string, i int) (k Kind, end int) {
+	for {
+		n := strings.IndexByte(s[i+1:], '\'')
+		if n < 0 {
+			return Bad, len(s)
+		}
+		end = i + n + 2
+		if i = continuation(s, end); i < 0 {
+			return BitString, end
+		}
+	}
+}
+
 // quoteEnd is the offset behind the closing quote, or -1.
 func quoteEnd(s string, i int, escapes bool) int {
 	for ; i < len(s); i++ {

@@ -29,6 +29,7 @@ func (p *Parser) read(sql string, env Env, mode sqllex.Mode) *policy.Batch {
 	grammar := len(text) <= p.cfg.MaxParseBytes
 	spans := sqllex.Split(text, mode, maxStatements)
 	b.Tags = tags(text, mode)
+	unsure := doubtful(text, mode)
 	for i, span := range spans {
 		r := newReading(text[span.Start:span.End], mode, grammar)
 		fs := []*facts{lost(mode.Dialect)}
@@ -37,6 +38,9 @@ func (p *Parser) read(sql string, env Env, mode sqllex.Mode) *policy.Batch {
 		}
 		for _, f := range fs {
 			s := p.finishStatement(r, f, d.exact)
+			if unsure {
+				doubt(&s)
+			}
 			s.Start, s.End = d.original(span.Start+skip), d.original(span.End+skip)
 			b.Statements = append(b.Statements, s)
 		}

@@ -1,6 +1,8 @@
 package sqlparse
 
 import (
+	"strings"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/policy/sqllex"
 )
@@ -71,7 +73,7 @@ func (r *reading) unread() *facts {
 // redshift is a statement in Redshift's dialect: what differs there comes first,
 // then the grammar for what it shares with Postgres, then the tokens alone.
 func (r *reading) redshift() *facts {
-	if r.doubtful() {
+	if !r.ts.whole {
 		f := newFacts(r.mode.Dialect)
 		f.Unknown = policy.UnknownAll
 		return f
@@ -94,24 +96,23 @@ func (r *reading) redshift() *facts {
 	return f
 }
 
-// doubtful: the tokens are not what they seem. B'…' and X'…' end elsewhere for a
-// server that takes the letter for a name, and so may end a literal for one of us
-// that goes on for the other.
-func (r *reading) doubtful() bool {
-	if !r.ts.whole {
-		return true
+// doubtful reports whether Redshift may cut the string elsewhere than we: a server
+// that takes the letter of X'…' for a name reads on where a backslash stands
+// before the quote, and then every later literal is text and text literal.
+func doubtful(sql string, mode sqllex.Mode) bool {
+	if mode.Dialect != sqllex.Redshift || strings.IndexByte(sql, '\\') < 0 {
+		return false
 	}
-	for _, t := range r.ts.list {
-		if t.Kind != sqllex.BitString {
-			continue
+	l := sqllex.New(sql, mode)
+	for {
+		t, more := l.Next()
+		if !more {
+			return false
 		}
-		for i := range len(t.text) {
-			if t.text[i] == '\\' {
-				return true
-			}
+		if t.Kind == sqllex.BitString && strings.IndexByte(sql[t.Start:t.End], '\\') >= 0 {
+			return true
 		}
 	}
-	return false
 }
 
 // byTokens reads a statement by its words. nil: the first words say nothing.

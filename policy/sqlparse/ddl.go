@@ -92,7 +92,7 @@ func (w *walker) elements(l []*pg.Node) {
 func (w *walker) createAs(s *pg.CreateTableAsStmt) {
 	if e := s.GetQuery().GetExecuteStmt(); e != nil {
 		w.executes(e.GetName())
-		w.Kind = policy.KindDDL
+		w.Kind, w.Prepare, w.Prepared = policy.KindDDL, policy.SQLPrepareNone, "" // more than the EXECUTE
 	} else {
 		w.node(s.GetQuery(), nil)
 	}

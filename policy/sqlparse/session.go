@@ -98,15 +98,15 @@ func txModes(options []*pg.Node) string {
 			s, _ := constant(arg)
 			out = append(out, "ISOLATION LEVEL "+strings.ToUpper(s))
 		case "transaction_read_only":
-			out = append(out, flag(arg, "READ ONLY", "READ WRITE"))
+			out = append(out, choose(arg, "READ ONLY", "READ WRITE"))
 		case "transaction_deferrable":
-			out = append(out, flag(arg, "DEFERRABLE", "NOT DEFERRABLE"))
+			out = append(out, choose(arg, "DEFERRABLE", "NOT DEFERRABLE"))
 		}
 	}
 	return strings.Join(out, ", ")
 }
 
-func flag(n *pg.Node, on, off string) string {
+func choose(n *pg.Node, on, off string) string {
 	if s, ok := constant(n); ok && s != "0" {
 		return on
 	}

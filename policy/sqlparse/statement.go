@@ -100,7 +100,6 @@ func (f *facts) explained(inner *facts, analyze bool) {
 	if analyze {
 		f.absorb(inner)
 		f.Kind = inner.Kind
-		f.Cursor, f.Prepared = inner.Cursor, inner.Prepared
 		return
 	}
 	for _, r := range inner.Reads {
