@@ -101,8 +101,14 @@ class Psycopg:
             sql = "copy (select i, repeat('y', 100) from generate_series(1, 50000) i) to stdout"
             with cur.copy(sql) as copy:
                 m.expect(sum(bytes(block).count(b"\n") for block in copy), 50000, "lines")
-            with cur.copy(sql) as copy:
-                copy.read()  # leaving now cancels the rest
+
+            def leave():
+                with cur.copy(sql) as copy:
+                    copy.read()
+                    raise RuntimeError("enough")  # the driver cancels and reads the rest
+
+            m.raises(lambda e: type(e), RuntimeError, leave)
+            alive(conn)
             m.raises(state, "42501", lambda: cur.copy("copy forbidden to stdout").__enter__(), m.refusal())
             alive(conn)
 
