@@ -61,6 +61,34 @@ func (st *strangers) closeAll() {
 	}
 }
 
+// operators are the consoles that are open.
+type operators struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+func (o *operators) enter(c net.Conn) (leave func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.conns == nil {
+		o.conns = make(map[net.Conn]struct{})
+	}
+	o.conns[c] = struct{}{}
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.conns, c)
+	}
+}
+
+func (o *operators) closeAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for c := range o.conns {
+		_ = c.Close()
+	}
+}
+
 // caps counts sessions against the limits on connections.
 type caps struct {
 	mu    sync.Mutex
@@ -179,7 +207,7 @@ func (v *visitor) login(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	if v.database == v.srv.cfg.Console {
-		return nil, v.srv.console(v)
+		return nil, v.srv.console(ctx, v)
 	}
 	return v.connect(ctx)
 }

@@ -35,7 +35,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 			s.tellQueued(&e.dec)
 			s.recordDecision(ctx, e, protocol)
 		}
-		refusal, err := s.waitTurn(e)
+		refusal, err := s.waitTurn(e, entered)
 		if refusal != nil || err != nil {
 			s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
 			s.recordRefused(ctx, e, protocol, refusal, err)
@@ -85,7 +85,7 @@ func (s *session) tellQueued(d *policy.Decision) {
 
 // waitTurn waits until the queued statement may be decided again. It returns a
 // refusal if somebody cancelled it, an error if the session ended.
-func (s *session) waitTurn(e *exec) (*pgwire.Notice, error) {
+func (s *session) waitTurn(e *exec, entered time.Time) (*pgwire.Notice, error) {
 	s.mu.Lock()
 	s.queued, s.unqueue = e, ""
 	s.mu.Unlock()
@@ -94,9 +94,13 @@ func (s *session) waitTurn(e *exec) (*pgwire.Notice, error) {
 		s.queued = nil
 		s.mu.Unlock()
 	}()
-	timer := time.NewTimer(min(requeueEvery, hangUpPoll))
-	defer timer.Stop()
 	deadline := s.srv.cfg.Now().Add(requeueEvery)
+	if last := entered.Add(e.dec.MaxWait); e.dec.MaxWait > 0 && last.Before(deadline) {
+		deadline = last
+	}
+	pause := func() time.Duration { return max(min(hangUpPoll, deadline.Sub(s.srv.cfg.Now())), time.Millisecond) }
+	timer := time.NewTimer(pause())
+	defer timer.Stop()
 	for {
 		woken := false
 		select {
@@ -105,7 +109,7 @@ func (s *session) waitTurn(e *exec) (*pgwire.Notice, error) {
 		case <-s.done:
 			return nil, s.cause
 		case <-timer.C:
-			timer.Reset(min(requeueEvery, hangUpPoll))
+			timer.Reset(pause())
 		}
 		s.mu.Lock()
 		by := s.unqueue

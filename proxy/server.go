@@ -29,6 +29,7 @@ type Server struct {
 	budget    *pgwire.Budget
 	sessions  *sessions
 	strangers strangers
+	operators operators
 	locks     *locks
 	metrics   *metrics
 	execs     sync.Pool // of *exec
@@ -128,6 +129,7 @@ func (srv *Server) Close() error {
 	if first {
 		srv.sessions.each(func(s *session) { s.kill(shutdownNotice()) })
 		srv.strangers.closeAll()
+		srv.operators.closeAll()
 	}
 	srv.stop()
 	srv.wg.Wait()

@@ -150,3 +150,30 @@ func AppendNegotiateVersion(dst []byte, version uint32, options []string) []byte
 	}
 	return AppendFrame(dst, MsgNegotiateProtocolVersion, body)
 }
+
+// textOID is the type of every column we make up ourselves.
+const textOID = 25
+
+// AppendRowDescription appends a RowDescription of text columns.
+func AppendRowDescription(dst []byte, names []string) []byte {
+	body := binary.BigEndian.AppendUint16(nil, uint16(len(names)))
+	for _, n := range names {
+		body = append(append(body, n...), 0)
+		body = append(body, 0, 0, 0, 0, 0, 0) // no table, no column of it
+		body = binary.BigEndian.AppendUint32(body, textOID)
+		body = binary.BigEndian.AppendUint16(body, 0xffff) // variable size
+		body = binary.BigEndian.AppendUint32(body, 0xffffffff)
+		body = append(body, 0, 0) // text
+	}
+	return AppendFrame(dst, MsgRowDescription, body)
+}
+
+// AppendTextRow appends a DataRow of text values.
+func AppendTextRow(dst []byte, values []string) []byte {
+	body := binary.BigEndian.AppendUint16(nil, uint16(len(values)))
+	for _, v := range values {
+		body = binary.BigEndian.AppendUint32(body, uint32(len(v)))
+		body = append(body, v...)
+	}
+	return AppendFrame(dst, MsgDataRow, body)
+}
