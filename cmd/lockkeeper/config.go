@@ -1,0 +1,181 @@
+package main
+
+import (
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/proxy/backend"
+)
+
+// Config is lockkeeper.yaml, key for key, and after load everything the server
+// is told from outside: flags win over keys, keys over environment, and what
+// none of them says has its default here. docs/configuration.md describes each
+// key; a test holds the two together.
+type Config struct {
+	Listen       list            `yaml:"listen"`
+	TLS          tlsConfig       `yaml:"tls"`
+	Auth         authConfig      `yaml:"auth"`
+	Users        usersConfig     `yaml:"users"`
+	Console      consoleConfig   `yaml:"console"`
+	Warehouse    warehouseConfig `yaml:"warehouse"`
+	Operator     operatorConfig  `yaml:"operator"`
+	State        string          `yaml:"state"`
+	Policy       string          `yaml:"policy"`
+	Audit        auditConfig     `yaml:"audit"`
+	Net          netConfig       `yaml:"net"`
+	Admin        adminConfig     `yaml:"admin"`
+	Environment  string          `yaml:"environment"`
+	DrainTimeout duration        `yaml:"drain_timeout"`
+}
+
+// tlsConfig is TLS towards clients.
+type tlsConfig struct {
+	Mode       string `yaml:"mode"` // off, allow, require
+	Cert       string `yaml:"cert"`
+	Key        string `yaml:"key"`
+	ClientCA   string `yaml:"client_ca"`
+	MinVersion string `yaml:"min_version"` // 1.2, 1.3
+}
+
+// authConfig says how clients prove who they are: one method, or rules of
+// which the first match counts.
+type authConfig struct {
+	Rules         []authRule `yaml:"rules"`
+	InsecureTrust bool       `yaml:"insecure_trust"`
+}
+
+type authRule struct {
+	From     list          `yaml:"from"` // any, loopback, unix, addresses, prefixes
+	TLS      string        `yaml:"tls"`  // any, require, plain
+	Database list          `yaml:"database"`
+	User     list          `yaml:"user"`
+	Method   string        `yaml:"method"`
+	CertMap  []certMapping `yaml:"cert_map"`
+}
+
+// certMapping lets certificates with a matching name use a login.
+type certMapping struct {
+	Field string `yaml:"field"` // cn, dns, email, uri
+	Match string `yaml:"match"`
+	User  string `yaml:"user"`
+}
+
+// usersConfig is where logins come from, and as whom they go on to the warehouse.
+type usersConfig struct {
+	File   string        `yaml:"file"`
+	Query  authQuery     `yaml:"query"`
+	Logins []loginConfig `yaml:"logins"`
+}
+
+// authQuery asks a database for a login's verifier.
+type authQuery struct {
+	URL          conninfo `yaml:"url"`
+	PasswordFile string   `yaml:"password_file"`
+	SQL          string   `yaml:"sql"`
+}
+
+// loginConfig maps logins or groups to the warehouse login that serves them.
+type loginConfig struct {
+	Users        list   `yaml:"users"`
+	Groups       list   `yaml:"groups"`
+	As           string `yaml:"as"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// consoleConfig is the console database and who may enter it over the network.
+type consoleConfig struct {
+	Database string `yaml:"database"`
+	Users    list   `yaml:"users"`
+}
+
+// warehouseConfig is what stands behind the door.
+type warehouseConfig struct {
+	URL               conninfo `yaml:"url"`
+	PasswordFile      string   `yaml:"password_file"`
+	Dialect           string   `yaml:"dialect"` // auto, postgres, redshift
+	ApplicationSuffix string   `yaml:"application_name_suffix"`
+}
+
+// operatorConfig is the least-privileged login that watches locks and ends sessions.
+type operatorConfig struct {
+	URL          conninfo `yaml:"url"`
+	PasswordFile string   `yaml:"password_file"`
+}
+
+// auditConfig is how the record is written; what is recorded of a statement is
+// the policy's business.
+type auditConfig struct {
+	Queue         int      `yaml:"queue"`
+	MaxDelay      duration `yaml:"max_delay"`
+	FlushInterval duration `yaml:"flush_interval"`
+	SyncInterval  duration `yaml:"sync_interval"`
+	GroupWindow   duration `yaml:"group_window"`
+	SegmentSize   size     `yaml:"segment_size"`
+	SegmentAge    duration `yaml:"segment_age"`
+	RetainSize    size     `yaml:"retain_size"`
+	RetainAge     duration `yaml:"retain_age"`
+}
+
+// netConfig bounds connections, waiting and memory.
+type netConfig struct {
+	MaxConnections     int      `yaml:"max_connections"`
+	MaxPerUser         int      `yaml:"max_connections_per_user"`
+	OperatorSlots      int      `yaml:"operator_slots"`
+	MaxUnauthenticated int      `yaml:"max_unauthenticated_per_address"`
+	LoginTimeout       duration `yaml:"login_timeout"`
+	ConnectTimeout     duration `yaml:"connect_timeout"`
+	WriteTimeout       duration `yaml:"write_timeout"`
+	Keepalive          duration `yaml:"keepalive"`
+	UserTimeout        duration `yaml:"user_timeout"`
+	CheckInterval      duration `yaml:"client_check_interval"`
+	CancelGrace        duration `yaml:"cancel_grace"`
+	ProbeAfter         duration `yaml:"probe_after"`
+	ProbeTimeout       duration `yaml:"probe_timeout"`
+	MaxStatement       size     `yaml:"max_statement_bytes"`
+	MaxParse           size     `yaml:"max_parse_bytes"`
+	MaxHeld            size     `yaml:"max_held_bytes"`
+	StatementCache     size     `yaml:"statement_cache_bytes"`
+}
+
+type adminConfig struct {
+	Listen string `yaml:"listen"`
+}
+
+// defaultConfig is what a server without a file and flags would be.
+func defaultConfig() Config {
+	return Config{
+		Listen:    list{"127.0.0.1:6432"},
+		TLS:       tlsConfig{MinVersion: "1.2"},
+		Auth:      authConfig{Rules: []authRule{{Method: "passthrough"}}},
+		Console:   consoleConfig{Database: "lockkeeper"},
+		Warehouse: warehouseConfig{Dialect: "auto"},
+		Audit: auditConfig{
+			Queue:         4096,
+			MaxDelay:      duration(time.Second),
+			FlushInterval: duration(20 * time.Millisecond),
+			SyncInterval:  duration(100 * time.Millisecond),
+			GroupWindow:   duration(time.Millisecond),
+			SegmentSize:   64 << 20,
+			SegmentAge:    duration(24 * time.Hour),
+		},
+		Net: netConfig{
+			MaxConnections:     10_000,
+			OperatorSlots:      3,
+			MaxUnauthenticated: 512,
+			LoginTimeout:       duration(10 * time.Second),
+			ConnectTimeout:     duration(backend.DefaultConnectTimeout),
+			WriteTimeout:       duration(5 * time.Second),
+			Keepalive:          duration(backend.DefaultKeepAlive),
+			UserTimeout:        duration(backend.DefaultUserTimeout),
+			CheckInterval:      duration(backend.DefaultCheckInterval),
+			CancelGrace:        duration(5 * time.Second),
+			ProbeAfter:         duration(time.Second),
+			ProbeTimeout:       duration(250 * time.Millisecond),
+			MaxStatement:       16 << 20,
+			MaxParse:           256 << 10,
+			MaxHeld:            64 << 20,
+			StatementCache:     64 << 20,
+		},
+		Admin:        adminConfig{Listen: "127.0.0.1:6480"},
+		DrainTimeout: duration(30 * time.Second),
+	}
+}

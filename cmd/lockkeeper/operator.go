@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/proxy"
+	"github.com/lockkeeper/lockkeeper/proxy/lockwatch"
+)
+
+// operatorEyes are what the operator's login gives the door: who waits for
+// whom, and an end for backends that take no cancel.
+type operatorEyes struct {
+	watcher *lockwatch.Watcher
+	log     *slog.Logger
+}
+
+// buildOperator gives the door its watcher when there is an operator's login.
+func (h *house) buildOperator(cfg *proxy.Config) error {
+	if h.cfg.Operator.URL.IsZero() {
+		h.log.Info("no operator login: locks are watched by nobody, names are not looked up in the catalog, sessions that take no cancel are cut here and not ended there; --operator gives one")
+		return nil
+	}
+	watcher, err := lockwatch.New(lockwatch.Config{ConnString: h.cfg.Operator.URL.DSN(), Log: h.log})
+	if err != nil {
+		return err
+	}
+	h.closers = append(h.closers, watcher.Close)
+	h.eyes = &operatorEyes{watcher: watcher, log: h.log}
+	cfg.Watcher = watcher
+	return nil
+}
+
+// run says once what the login may do, so that a missing grant is seen at the
+// start and not at the first lock.
+func (e *operatorEyes) run(ctx context.Context) {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		caps, err := e.watcher.Caps(ctx)
+		if err == nil {
+			e.tell(ctx, caps)
+			return
+		}
+		if ctx.Err() == nil {
+			e.log.WarnContext(ctx, "operator login does not work, trying again", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (e *operatorEyes) tell(ctx context.Context, caps lockwatch.Caps) {
+	if !caps.Monitor {
+		e.log.WarnContext(ctx, "operator login lacks pg_monitor: waits are found a little later", slog.String("login", caps.User), slog.String("hint", "GRANT pg_monitor TO "+caps.User))
+	}
+	if !caps.Terminate {
+		e.log.WarnContext(ctx, "operator login lacks pg_signal_backend: it cannot end sessions", slog.String("login", caps.User), slog.String("hint", "GRANT pg_signal_backend TO "+caps.User))
+	}
+	e.log.InfoContext(ctx, "operator login is ready", slog.String("login", caps.User), slog.Bool("monitor", caps.Monitor), slog.Bool("terminate", caps.Terminate), slog.Int("server_version", caps.Version))
+}
