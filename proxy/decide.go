@@ -19,7 +19,8 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	e := s.srv.newExec(s)
 	e.batch = b
 	s.mu.Lock()
-	st := s.st
+	st := &s.deciding
+	*st = s.st
 	st.UnitOpen = s.m.UnitOpen() || s.scan.decided > 0
 	facts := s.executeLocked(b)
 	s.mu.Unlock()
@@ -27,7 +28,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	entered := s.srv.cfg.Now()
 	now := entered
 	for first := true; ; first = false {
-		e.dec = s.srv.cfg.Engine.Decide(now, s.conn, facts, &st, &e.ticket)
+		e.dec = s.srv.cfg.Engine.Decide(now, s.conn, facts, st, &e.ticket)
 		if e.dec.Verdict != policy.Queue {
 			break
 		}

@@ -54,8 +54,9 @@ type session struct {
 	wake  chan struct{} // a queued statement may move
 	done  chan struct{} // closed when the session ends
 
-	scan      scanner // clientPump's alone
-	endAtSync bool    // clientPump's alone: a released transaction ends with the unit's Sync
+	scan      scanner             // clientPump's alone
+	deciding  policy.SessionState // clientPump's alone: what the decision under way sees
+	endAtSync bool                // clientPump's alone: a released transaction ends with the unit's Sync
 
 	mu         sync.Mutex
 	cond       sync.Cond
