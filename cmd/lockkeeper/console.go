@@ -21,7 +21,7 @@ import (
 
 // consoleViews are what SHOW knows.
 func consoleViews() []string {
-	return []string{"sessions", "statements", "queue", "locks", "quotas", "classes", "rules", "config", "version"}
+	return []string{"sessions", "statements", "queue", "locks", "quotas", "classes", "rules", "config", "audit", "version"}
 }
 
 // newConsoleCommands are the commands that talk to a running server. They come
@@ -101,16 +101,13 @@ func (c *consoleClient) ask(cmd *cobra.Command, sql string) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	results, err := conn.Exec(ctx, sql).ReadAll()
-	if err != nil {
-		return plainServerError(err)
-	}
-	for _, result := range results {
-		if err := printResult(cmd.OutOrStdout(), result); err != nil {
-			return err
+	results := conn.Exec(ctx, sql)
+	for results.NextResult() {
+		if err := printResult(cmd.OutOrStdout(), results.ResultReader()); err != nil {
+			return errors.Join(plainServerError(err), results.Close())
 		}
 	}
-	return nil
+	return plainServerError(results.Close())
 }
 
 func (c *consoleClient) connect(ctx context.Context, notices io.Writer) (*pgconn.PgConn, error) {
@@ -162,23 +159,29 @@ func plainServerError(err error) error {
 }
 
 // printResult writes a table with its headings, or the tag of what was done.
-func printResult(w io.Writer, result *pgconn.Result) error {
-	if len(result.FieldDescriptions) == 0 {
-		_, err := fmt.Fprintln(w, result.CommandTag.String())
-		return err
-	}
+func printResult(w io.Writer, result *pgconn.ResultReader) error {
+	fields := result.FieldDescriptions()
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	heads := make([]string, len(result.FieldDescriptions))
-	for i, field := range result.FieldDescriptions {
-		heads[i] = strings.ToUpper(field.Name)
+	line := make([]string, len(fields))
+	for i, field := range fields {
+		line[i] = strings.ToUpper(field.Name)
 	}
-	fmt.Fprintln(table, strings.Join(heads, "\t"))
-	for _, row := range result.Rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = string(cell)
+	writeLine := func() { _, _ = fmt.Fprintln(table, strings.TrimRight(strings.Join(line, "\t"), "\t")) }
+	if len(fields) > 0 {
+		writeLine()
+	}
+	for result.NextRow() {
+		for i, cell := range result.Values() {
+			line[i] = string(cell)
 		}
-		fmt.Fprintln(table, strings.Join(cells, "\t"))
+		writeLine()
+	}
+	tag, err := result.Close()
+	if err != nil {
+		return nil //nolint:nilerr // the results' Close tells it as well
+	}
+	if len(fields) == 0 {
+		_, _ = fmt.Fprintln(w, tag.String())
 	}
 	return table.Flush()
 }

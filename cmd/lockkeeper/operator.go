@@ -3,16 +3,20 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/proxy"
+	"github.com/lockkeeper/lockkeeper/proxy/catalog"
 	"github.com/lockkeeper/lockkeeper/proxy/lockwatch"
 )
 
 // operatorEyes are what the operator's login gives the door: who waits for
-// whom, and an end for backends that take no cancel.
+// whom, an end for backends that take no cancel, and the catalog of its
+// database.
 type operatorEyes struct {
 	watcher *lockwatch.Watcher
+	catalog *catalog.Reader
 	log     *slog.Logger
 }
 
@@ -27,14 +31,26 @@ func (h *house) buildOperator(cfg *proxy.Config) error {
 		return err
 	}
 	h.closers = append(h.closers, watcher.Close)
-	h.eyes = &operatorEyes{watcher: watcher, log: h.log}
+	names, err := catalog.New(catalog.Config{ConnString: h.cfg.Operator.URL.DSN(), Publish: h.engine.PublishCatalog, Log: h.log})
+	if err != nil {
+		return err
+	}
+	h.eyes = &operatorEyes{watcher: watcher, catalog: names, log: h.log}
 	cfg.Watcher = watcher
 	return nil
 }
 
-// run says once what the login may do, so that a missing grant is seen at the
-// start and not at the first lock.
+// run keeps the catalog fresh until ctx ends.
 func (e *operatorEyes) run(ctx context.Context) {
+	var group sync.WaitGroup
+	group.Go(func() { _ = e.catalog.Run(ctx) }) // logs its failures, returns with ctx
+	e.greet(ctx)
+	group.Wait()
+}
+
+// greet says once what the login may do, so that a missing grant is seen at the
+// start and not at the first lock.
+func (e *operatorEyes) greet(ctx context.Context) {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		caps, err := e.watcher.Caps(ctx)
 		if err == nil {

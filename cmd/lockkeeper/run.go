@@ -42,6 +42,7 @@ type house struct {
 
 	state     *stateDir
 	listeners []net.Listener
+	consoleLn net.Listener
 	adminLn   net.Listener
 	sink      *jsonl.Log
 	recorder  *audit.Recorder
@@ -90,11 +91,9 @@ func (h *house) buildListeners(ctx context.Context) error {
 		return err
 	}
 	console := listenAddress{"unix", filepath.Join(h.state.console(), ".s.PGSQL."+defaultPort)}
-	ln, err := console.open(ctx, 0o600)
-	if err != nil {
+	if h.consoleLn, err = console.open(ctx, 0o600); err != nil {
 		return err
 	}
-	h.listeners = append(h.listeners, ln)
 	if !h.cfg.Admin.off() {
 		h.adminLn, err = listenAddress{"tcp", h.cfg.Admin.Listen}.open(ctx, 0)
 	}
@@ -146,7 +145,7 @@ func (h *house) buildAdmin(context.Context) error {
 
 // abandon undoes a build that broke half-way.
 func (h *house) abandon() {
-	for _, ln := range append(h.listeners, h.adminLn) {
+	for _, ln := range append(h.listeners, h.consoleLn, h.adminLn) {
 		if ln != nil {
 			_ = ln.Close()
 		}
@@ -175,18 +174,22 @@ func (h *house) run(ctx context.Context, ready func()) error {
 		h.log.ErrorContext(ctx, "record the configuration", slog.Any("error", err))
 	}
 	var admin sync.WaitGroup
-	failed := make(chan error, len(h.listeners)+1)
+	failed := make(chan error, len(h.listeners)+2)
 	if h.adminLn != nil {
 		admin.Go(func() { failed <- h.admin.serve(h.adminLn) }) // stopped by admin.close
 	}
 	var serving sync.WaitGroup
-	for _, ln := range h.listeners {
+	serve := func(how func(context.Context, net.Listener) error, ln net.Listener) {
 		serving.Go(func() { // stopped by server.Shutdown or Close
-			if err := h.server.Serve(context.WithoutCancel(ctx), ln); !errors.Is(err, proxy.ErrServerClosed) {
+			if err := how(context.WithoutCancel(ctx), ln); !errors.Is(err, proxy.ErrServerClosed) {
 				failed <- fmt.Errorf("serve %s: %w", ln.Addr(), err)
 			}
 		})
 	}
+	for _, ln := range h.listeners {
+		serve(h.server.Serve, ln)
+	}
+	serve(h.server.ServeConsole, h.consoleLn)
 	h.admin.ready.Store(true)
 	notifySystemd(h.log, notifyReady)
 	h.log.InfoContext(ctx, "ready", slog.Any("listen", []string(h.cfg.Listen)), slog.String("warehouse", h.cfg.Warehouse.URL.Address()), slog.String("version", version))
