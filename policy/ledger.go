@@ -151,7 +151,7 @@ func (l *ledger) evictLocked(now time.Time) {
 		for k, c := range l.cells {
 			share := 0.0
 			if c.q != nil {
-				share = float64(c.amountLocked()) / float64(c.q.limit)
+				share = float64(c.amountLocked()) / float64(c.q.whole())
 			}
 			if share < least {
 				victim, least = k, share
@@ -227,7 +227,7 @@ func (c *cell) noticeLocked(t *Ticket, observe bool) {
 		t.marks = append(t.marks, c.q.src.ID)
 		t.notices = append(t.notices, Warning{
 			Rule: c.q.src.ID,
-			Text: fmt.Sprintf("%s quota for %s is past %d %%: used %s of %s %s", c.q.period(), c.who(), step.percent, c.q.amount(used), c.q.amount(c.q.limit), c.q.src.Unit),
+			Text: fmt.Sprintf("%s for %s is past %d %%: used %s of %s %s", c.q.title(), c.who(), step.percent, c.q.amount(used), c.q.amount(c.q.whole()), c.q.src.Unit),
 		})
 		return
 	}
@@ -285,7 +285,7 @@ func (c *cell) who() string {
 func (c *cell) detail(now time.Time) string {
 	reset := c.resetLocked()
 	return fmt.Sprintf("Used %s of %s %s; resets at %s, in %s.",
-		c.q.amount(c.amountLocked()), c.q.amount(c.q.limit), c.q.src.Unit,
+		c.q.amount(c.amountLocked()), c.q.amount(c.q.whole()), c.q.src.Unit,
 		reset.In(c.q.zone).Format("2006-01-02 15:04:05 MST"), spellWait(reset.Sub(now)))
 }
 
@@ -300,7 +300,7 @@ func spellWait(d time.Duration) string {
 func (c *cell) usedUp(now time.Time) *Refusal {
 	return &Refusal{
 		SQLState: "54000",
-		Message:  fmt.Sprintf("%s quota for %s is used up", c.q.period(), c.who()),
+		Message:  fmt.Sprintf("%s for %s is used up", c.q.title(), c.who()),
 		Detail:   c.detail(now),
 		Hint:     "Try again after the reset, or ask whoever keeps the policy.",
 		Reason:   "quota",
@@ -311,7 +311,7 @@ func (c *cell) usedUp(now time.Time) *Refusal {
 func (c *cell) cancels(now time.Time) *Refusal {
 	return &Refusal{
 		SQLState: "57014",
-		Message:  fmt.Sprintf("canceling statement due to quota: the %s quota for %s is used up", c.q.period(), c.who()),
+		Message:  fmt.Sprintf("canceling statement due to quota: the %s for %s is used up", c.q.title(), c.who()),
 		Detail:   c.detail(now),
 		Hint:     "Ask for less, or try again after the reset.",
 		Reason:   "quota",

@@ -179,10 +179,7 @@ func (q *quota) setPeriod() error {
 // setLadder turns percents into amounts. Of a bucket they count against what
 // it holds.
 func (q *quota) setLadder() error {
-	whole := q.limit
-	if q.bucket {
-		whole = q.capacity
-	}
+	whole := q.whole()
 	steps := q.src.Ladder
 	if len(steps) == 0 {
 		steps = []QuotaStep{{Percent: 100, Act: QuotaRefuseNew}}
@@ -221,19 +218,31 @@ func (q *quota) setLadder() error {
 	return nil
 }
 
-// period is the word for the window.
-func (q *quota) period() string {
+// title names the quota by its window: daily quota, or quota of 20 statements
+// per 1s.
+func (q *quota) title() string {
+	if q.bucket {
+		return fmt.Sprintf("quota of %s %s per %s", q.amount(q.limit), q.src.Unit, spell(q.src.Per))
+	}
 	switch q.src.Per {
 	case time.Minute:
-		return "per-minute"
+		return "per-minute quota"
 	case time.Hour:
-		return "hourly"
+		return "hourly quota"
 	case 24 * time.Hour:
-		return "daily"
+		return "daily quota"
 	case 7 * 24 * time.Hour:
-		return "weekly"
+		return "weekly quota"
 	}
-	return spell(q.src.Per)
+	return spell(q.src.Per) + " quota"
+}
+
+// whole is what can be used at once: the limit, or what a bucket holds.
+func (q *quota) whole() int64 {
+	if q.bucket {
+		return q.capacity
+	}
+	return q.limit
 }
 
 // spell writes a duration without idle zeros: 1h30m, 7d.

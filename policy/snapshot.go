@@ -153,7 +153,7 @@ func (e *Engine) Quotas(now time.Time) []QuotaInfo {
 }
 
 func (c *cell) infoLocked() QuotaInfo {
-	i := QuotaInfo{ID: c.id, Key: c.who(), Used: c.amountLocked(), Limit: c.q.limit, Reset: c.resetLocked(), Unit: c.q.src.Unit.String()}
+	i := QuotaInfo{ID: c.id, Key: c.who(), Used: c.amountLocked(), Limit: c.q.whole(), Reset: c.resetLocked(), Unit: c.q.src.Unit.String()}
 	if c.q.src.Unit.seconds() {
 		i.Used /= int64(time.Second)
 		i.Limit /= int64(time.Second)

@@ -201,7 +201,7 @@ func TestWindow(t *testing.T) {
 		{"Fri 22:00-06:00", "2026-11-27T03:00:00Z", false}, // Friday morning to Thursday
 		{"Fri-Mon", "2026-11-29T03:00:00Z", true},
 		{"Fri-Mon", "2026-11-25T03:00:00Z", false},
-		{"Sat,Sun Europe/Berlin", "2026-11-27T23:30:00Z", true}, // it is Saturday there
+		{"Sat,Sun Europe/Berlin", "2026-11-27T23:30:00Z", true},          // it is Saturday there
 		{"Sun 02:00-03:00 Europe/Berlin", "2026-03-29T01:00:00Z", false}, // the hour that does not exist
 		{"Sun 02:00-03:00 Europe/Berlin", "2026-10-25T00:30:00Z", true},  // the hour that comes twice, first
 		{"Sun 02:00-03:00 Europe/Berlin", "2026-10-25T01:30:00Z", true},  // and again

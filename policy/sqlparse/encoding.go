@@ -20,26 +20,28 @@ const (
 	gb18030     // two or four bytes
 )
 
-// charsetOf knows the encodings by the names Postgres gives and takes.
+// charsetOf knows the encodings by the names Postgres gives and takes: without
+// regard to case and punctuation. It is on the way of every message and allocates
+// nothing.
 func charsetOf(encoding string) charset {
-	switch encoding { // as ParameterStatus has them, without a copy
-	case "UTF8", "":
-		return utf8Text
-	case "LATIN1":
-		return latin1
-	case "SQL_ASCII":
-		return opaqueBytes
-	case "WIN1252":
-		return win1252
+	var buf [16]byte // the longest name of interest is shorter
+	name := buf[:0]
+	for i := 0; i < len(encoding) && len(name) < len(buf); i++ {
+		switch c := encoding[i]; {
+		case c >= 'A' && c <= 'Z':
+			name = append(name, c|0x20)
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			name = append(name, c)
+		}
 	}
-	switch normalEncoding(encoding) {
+	switch string(name) {
 	case "utf8", "unicode", "":
 		return utf8Text
 	case "latin1", "iso88591":
 		return latin1
 	case "latin9", "iso885915":
 		return latin9
-	case "win1252":
+	case "win1252", "windows1252":
 		return win1252
 	case "sjis", "shiftjis", "mskanji", "win932", "windows932", "shiftjis2004":
 		return sjis
@@ -49,27 +51,6 @@ func charsetOf(encoding string) charset {
 		return gb18030
 	}
 	return opaqueBytes
-}
-
-// normalEncoding is the name without case and punctuation, as Postgres compares.
-func normalEncoding(s string) string {
-	clean := true
-	for i := range len(s) {
-		c := s[i]
-		clean = clean && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9')
-	}
-	if clean {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'A' && r <= 'Z':
-			return r | 0x20
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		}
-		return -1
-	}, s)
 }
 
 // decoded is a text as UTF-8 and the way back to the offsets of the original.
