@@ -152,28 +152,29 @@ func (d *demo) explain(cfg Config) {
 		return fmt.Sprintf("postgres://%s:%s@%s/school", user, user, cfg.Listen[0])
 	}
 	fmt.Fprintf(d.out, `
-  Connect with any Postgres client, as analyst, bi, loader or admin; the
-  password is the name. In another terminal, try:
+  Connect with any Postgres client as analyst, bi, loader or admin; the password
+  is the name. Try these in another terminal:
 
-  1  A query that runs too long. It ends after 5 seconds, the connection stays.
+  1  A query that runs too long ends after five seconds. The connection stays.
 
      psql %[2]s -c "SELECT count(*) FROM school.fact_lesson a, school.fact_lesson b" -c "SELECT 'still here'"
 
-  2  A dashboard reads in a transaction and goes idle. The load that needs the
-     table waits 3 seconds, not for ever; the dashboard's COMMIT still succeeds.
+  2  A dashboard reads in a transaction and goes idle. The load that needs its
+     table goes on as soon as the dashboard was idle for three seconds; without
+     Lockkeeper it would wait for the COMMIT, which succeeds all the same.
 
-     (echo "BEGIN; SELECT count(*) FROM school.stage_lesson;"; sleep 12; echo "COMMIT;") | psql %[3]s &
+     (echo "BEGIN; SELECT count(*) FROM school.stage_lesson;"; sleep 10; echo "COMMIT;") | psql %[3]s &
      sleep 1; time psql %[4]s -c "TRUNCATE school.stage_lesson"; wait
 
-  3  The record of both, and the proof that nobody changed it.
+  3  The record of both, and the proof that nobody has changed it.
 
-     %[1]s audit tail %[5]s
+     %[1]s audit search %[5]s --limit 20
      %[1]s audit verify %[5]s
 
-  More: %[1]s sessions --state %[6]s
-        curl http://%[7]s/metrics
-        %[8]s is the policy; edit it, it is read at once
-`, self, url("analyst"), url("bi"), url("loader"), filepath.Join(cfg.State, "audit"), cfg.State, cfg.Admin.Listen, cfg.Policy)
+  And   %[1]s sessions --state %[5]s
+        curl http://%[6]s/metrics
+        edit %[7]s: it is read at once
+`, self, url("analyst"), url("bi"), url("loader"), cfg.State, cfg.Admin.Listen, cfg.Policy)
 	if d.duration > 0 {
 		fmt.Fprintf(d.out, "\n  It ends by itself in %s.\n\n", d.duration)
 		return
