@@ -17,8 +17,11 @@ func TestLogin(t *testing.T) {
 	pg := proxytest.StartPostgres(t)
 	const right = "se'cr\u00e9t"
 	for _, c := range []struct{ method, encryption string }{
-		{"scram-sha-256", "scram-sha-256"}, {"md5", "md5"}, {"md5", "scram-sha-256"},
-		{"password", "scram-sha-256"}, {"trust", "scram-sha-256"},
+		{"scram-sha-256", "scram-sha-256"},
+		{"md5", "md5"},
+		{"md5", "scram-sha-256"},
+		{"password", "scram-sha-256"},
+		{"trust", "scram-sha-256"},
 	} {
 		role := pg.CreateRole(t, "")
 		setPassword(t, pg, role, right, c.encryption)
@@ -93,7 +96,8 @@ func TestSession(t *testing.T) {
 	role := pg.CreateRole(t, "")
 	d := dialer(t, Config{Address: pg.Addr(), ApplicationSuffix: " via lockkeeper"})
 	conn, err := d.Dial(t.Context(), pgauth.Login{User: role}, params(
-		"user", "ann", "database", "postgres", "application_name", strings.Repeat("\u00e4", 40), "DateStyle", "German", "lockkeeper.tags", "x", "_pq_.compression", "lz4"))
+		"user", "ann", "database", "postgres", "application_name", strings.Repeat("\u00e4", 40), "DateStyle", "German", "lockkeeper.tags", "x", "_pq_.compression", "lz4",
+	))
 	if err != nil {
 		t.Fatal(err)
 	}

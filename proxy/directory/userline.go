@@ -36,7 +36,7 @@ func parseLine(line string) (entry, error) {
 // words reads role= and groups= and leaves other text alone, as PgBouncer
 // leaves all of it; but a key nobody knows is a slip that somebody relies on.
 func (e *entry) words(line string) error {
-	for _, w := range strings.Fields(line) {
+	for w := range strings.FieldsSeq(line) {
 		if strings.HasPrefix(w, ";") {
 			return nil
 		}

@@ -65,7 +65,7 @@ func TestMethodsWithPgx(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &door{auth: New(key), method: c.method, accounts: accounts, certs: certs}
-			client, server := d.pgx(t, c.user, "right", config)
+			server, client := d.pgx(t, c.user, "right", config)
 			if c.mechanism == "" {
 				refusedBoth(t, client, server)
 			} else if client != nil || server.err != nil || server.result.Mechanism != c.mechanism {
@@ -77,7 +77,7 @@ func TestMethodsWithPgx(t *testing.T) {
 			if c.method == Trust || c.method == Passthrough {
 				return
 			}
-			client, server = d.pgx(t, c.user, "wrong", config)
+			server, client = d.pgx(t, c.user, "wrong", config)
 			refusedBoth(t, client, server)
 		})
 	}
@@ -105,7 +105,7 @@ func TestClearPasswordNeedsSafety(t *testing.T) {
 	t.Parallel()
 	for _, m := range []Method{Password, Passthrough} {
 		d := &door{auth: New(SaltKey{}), method: m, remote: true}
-		client, server := d.pgx(t, "ann", "right", nil)
+		server, client := d.pgx(t, "ann", "right", nil)
 		refusedBoth(t, client, server)
 		if server.result.Password.Reveal() != "" {
 			t.Error("the password was asked for")
@@ -133,7 +133,7 @@ func TestCert(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := &door{auth: New(SaltKey{}), method: Cert, certs: certs, certMap: c.certMap}
-			client, server := d.pgx(t, c.user, "", certs.ClientTLS(c.show))
+			server, client := d.pgx(t, c.user, "", certs.ClientTLS(c.show))
 			if c.auth == "" {
 				refusedBoth(t, client, server)
 				return

@@ -79,7 +79,7 @@ func (d *door) serve(ctx context.Context, conn net.Conn) outcome {
 }
 
 // pgx logs in with a foreign client and returns what both sides say.
-func (d *door) pgx(t *testing.T, user, password string, tlsConfig *tls.Config) (client error, server outcome) {
+func (d *door) pgx(t *testing.T, user, password string, tlsConfig *tls.Config) (server outcome, client error) {
 	t.Helper()
 	cfg, err := pgconn.ParseConfig("host=door user=x sslmode=disable")
 	if err != nil {
@@ -97,7 +97,7 @@ func (d *door) pgx(t *testing.T, user, password string, tlsConfig *tls.Config) (
 	if err == nil {
 		_ = conn.Close(t.Context())
 	}
-	return err, <-done
+	return <-done, err
 }
 
 func account(t *testing.T, login string, key SaltKey, verifiers ...string) *Account {

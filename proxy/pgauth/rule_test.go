@@ -113,9 +113,21 @@ func TestGlob(t *testing.T) {
 		pattern, s, star string
 		ok               bool
 	}{
-		{"a", "a", "", true}, {"a", "ab", "", false}, {"", "", "", true}, {"*", "", "", true}, {"*", "x", "x", true},
-		{"a*c", "abc", "b", true}, {"a*c", "ac", "", true}, {"a*c", "abcd", "", false}, {"*@x.org", "ann@x.org", "ann", true},
-		{"a*b*c", "axbybzc", "x", true}, {"a*b*c", "acb", "", false}, {"**", "ab", "", true}, {"ab*ba", "aba", "", false}, {"*a*a", "a", "", false}, {"*a*a", "aa", "", true},
+		{"a", "a", "", true},
+		{"a", "ab", "", false},
+		{"", "", "", true},
+		{"*", "", "", true},
+		{"*", "x", "x", true},
+		{"a*c", "abc", "b", true},
+		{"a*c", "ac", "", true},
+		{"a*c", "abcd", "", false},
+		{"*@x.org", "ann@x.org", "ann", true},
+		{"a*b*c", "axbybzc", "x", true},
+		{"a*b*c", "acb", "", false},
+		{"**", "ab", "", true},
+		{"ab*ba", "aba", "", false},
+		{"*a*a", "a", "", false},
+		{"*a*a", "aa", "", true},
 	} {
 		star, ok := glob(c.pattern, c.s)
 		if ok != c.ok || ok && star != c.star {
