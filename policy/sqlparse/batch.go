@@ -26,22 +26,22 @@ func (p *Parser) read(sql string, env Env, mode sqllex.Mode) *policy.Batch {
 	if beginsWithMark(text, mode.Dialect) {
 		text, skip = text[3:], 3
 	}
-	grammar := len(text) <= p.cfg.MaxParseBytes
 	spans := sqllex.Split(text, mode, maxStatements)
 	b.Tags = tags(text, mode)
 	unsure := doubtful(text, mode)
 	for i, span := range spans {
-		r := newReading(text[span.Start:span.End], mode, grammar)
+		r := newReading(text[span.Start:span.End], mode, p.cfg.MaxParseBytes)
 		fs := []*facts{lost(mode.Dialect)}
 		if i < maxStatements-1 {
 			fs = r.statements()
 		}
+		start, end := d.original(span.Start+skip), d.original(span.End+skip)
 		for _, f := range fs {
 			s := p.finishStatement(r, f, d.exact)
 			if unsure {
 				doubt(&s)
 			}
-			s.Start, s.End = d.original(span.Start+skip), d.original(span.End+skip)
+			s.Start, s.End = start, end
 			b.Statements = append(b.Statements, s)
 		}
 	}

@@ -9,16 +9,15 @@ import (
 
 // reading is one way to read one statement: its text, tokens and rules.
 type reading struct {
-	sql  string
-	mode sqllex.Mode
-	ts   *tokens
-	// grammar: libpg_query may be asked. Off for text that is too long.
-	grammar bool
-	depth   int // of statements inside literals of statements
+	sql   string
+	mode  sqllex.Mode
+	ts    *tokens
+	limit int // bytes that libpg_query may be asked about
+	depth int // of statements inside literals of statements
 }
 
-func newReading(sql string, mode sqllex.Mode, grammar bool) *reading {
-	return &reading{sql: sql, mode: mode, ts: newTokens(sql, mode), grammar: grammar}
+func newReading(sql string, mode sqllex.Mode, limit int) *reading {
+	return &reading{sql: sql, mode: mode, ts: newTokens(sql, mode), limit: limit}
 }
 
 // statements reads one piece of a string, which is one statement unless the
@@ -35,10 +34,7 @@ func (r *reading) statements() []*facts {
 
 // byGrammar reads the piece with libpg_query.
 func (r *reading) byGrammar() ([]*facts, bool) {
-	if !r.grammar {
-		return nil, false
-	}
-	sql, ok := forGrammar(r.sql, r.mode)
+	sql, ok := forGrammar(r.ts, r.limit)
 	if !ok {
 		return nil, false
 	}
@@ -50,6 +46,9 @@ func (r *reading) byGrammar() ([]*facts, bool) {
 	for _, s := range stmts {
 		w := walker{newFacts(r.mode.Dialect)}
 		w.statement(s.GetStmt())
+		if r.ts.shortened && w.Setting != "" {
+			w.Unknown |= policy.UnknownEffects
+		}
 		w.Fingerprint = fingerprint(sql, r.mode, len(stmts) == 1)
 		out = append(out, w.facts)
 	}
@@ -174,7 +173,7 @@ func (r *reading) inner(sql string) *facts {
 		f.Unknown = policy.UnknownAll
 		return f
 	}
-	in := newReading(sql[spans[0].Start:spans[0].End], r.mode, r.grammar)
+	in := newReading(sql[spans[0].Start:spans[0].End], r.mode, r.limit)
 	in.depth = r.depth + 1
 	fs := in.statements()
 	for _, g := range fs[1:] {

@@ -20,5 +20,6 @@
 // made and merged into the stricter.
 //
 // libpg_query is C and the only cgo of the house. It is given only what it can
-// bear: texts up to MaxParseBytes, trees up to maxChain deep, MaxParallel at once.
+// bear: statements up to MaxParseBytes, which a list of a million values does not
+// reach since only its first ones are shown to the grammar, trees up to maxChain deep, MaxParallel at once.
 package sqlparse

@@ -1,7 +1,6 @@
 package sqlparse
 
 import (
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -59,20 +58,29 @@ type decoded struct {
 	// exact: every character is what the client meant. Otherwise the strange ones
 	// stand as the replacement character, and names that hold one are unknown.
 	exact bool
-	marks []mark
+
+	source string // as the client sent it; empty if it is the text
+	set    charset
+	at, by int // an offset in the text and the same place in the source
 }
 
-// mark says where offsets begin to differ: from at in the text they are by in the
-// original.
-type mark struct{ at, by int }
-
-// original is the offset in the client's bytes of an offset in the text.
+// original is the offset in the client's bytes of an offset in the text. It is
+// asked in ascending order: it walks along rather than keep a table.
 func (d *decoded) original(i int) int {
-	n := sort.Search(len(d.marks), func(k int) bool { return d.marks[k].at > i })
-	if n == 0 {
+	if d.source == "" {
 		return i
 	}
-	return d.marks[n-1].by + i - d.marks[n-1].at
+	for d.at < i && d.by < len(d.source) {
+		if d.source[d.by] < utf8.RuneSelf {
+			d.at++
+			d.by++
+			continue
+		}
+		r, n := character(d.source[d.by:], d.set)
+		d.at += utf8.RuneLen(r)
+		d.by += n
+	}
+	return d.by
 }
 
 // decode reads sql in the client's encoding.
@@ -80,7 +88,7 @@ func decode(sql string, c charset) decoded {
 	if c == utf8Text && utf8.ValidString(sql) || ascii(sql) {
 		return decoded{text: sql, exact: true}
 	}
-	d := decoded{exact: true}
+	d := decoded{exact: true, source: sql, set: c}
 	var b strings.Builder
 	b.Grow(len(sql) + len(sql)/8)
 	for i := 0; i < len(sql); {
@@ -95,7 +103,6 @@ func decode(sql string, c charset) decoded {
 		}
 		b.WriteRune(r)
 		i += n
-		d.marks = append(d.marks, mark{at: b.Len(), by: i})
 	}
 	d.text = b.String()
 	return d

@@ -35,7 +35,7 @@ type Env struct {
 type Config struct {
 	MaxBytes      int // of the cache, texts and facts; default 64 MiB
 	MaxEntries    int // of the cache; default 65536
-	MaxParseBytes int // longer texts are read by tokens only; default 256 KiB
+	MaxParseBytes int // of a statement without its long lists and literals; longer ones are read by tokens only; default 256 KiB
 	MaxParallel   int // parses under way at the same time; default GOMAXPROCS, at least 2
 }
 

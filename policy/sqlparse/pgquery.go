@@ -15,7 +15,7 @@ import (
 // thirty thousand links.
 const maxChain = 3000
 
-// tree parses one statement with libpg_query. sql is what the tokens were made of.
+// tree parses one statement with libpg_query. sql is what forGrammar made of ts.
 func tree(sql string, ts *tokens) ([]*pg.RawStmt, bool) {
 	if chain(ts) > maxChain {
 		return nil, false
@@ -64,52 +64,74 @@ var linkWords = map[string]bool{
 	"in": true, "between": true, "operator": true, "case": true, "when": true, "then": true, "else": true, "overlaps": true, "escape": true,
 }
 
-// forGrammar rewrites a statement so that libpg_query, which reads literals with
-// standard_conforming_strings on, sees what the server sees: literals with live
-// backslashes become E'…', and #names of Redshift get quotes. same tells that
-// nothing had to be changed. ok is false where no faithful spelling exists.
-func forGrammar(sql string, mode sqllex.Mode) (out string, ok bool) {
-	escapes := mode.Backslash || mode.Dialect == sqllex.Redshift
-	if !escapes || strings.IndexByte(sql, '\\') < 0 && (mode.Dialect != sqllex.Redshift || !needsRewrite(sql, mode)) {
-		return sql, true
-	}
-	var b strings.Builder
-	l := sqllex.New(sql, mode)
-	for {
-		t, more := l.Next()
-		if !more {
-			return b.String(), true
-		}
-		text := sql[t.Start:t.End]
-		slash := strings.IndexByte(text, '\\') >= 0
-		switch {
-		case t.Kind == sqllex.String && slash:
-			b.WriteString(" E")
-		case t.Kind == sqllex.UString, t.Kind == sqllex.BitString && slash:
-			return "", false // read differently by those who know the prefix and those who do not
-		case t.Kind == sqllex.Word && text[0] == '#':
-			text = `"` + sqllex.Fold(text) + `"`
-		}
-		if mode.Dialect == sqllex.Redshift && (t.Kind == sqllex.Word || t.Kind == sqllex.Quoted) && len(text) > maxNamePostgres {
-			return "", false // the grammar would cut the name
-		}
-		b.WriteString(text)
-	}
-}
+// maxGrammarTokens bounds what the grammar is asked to read: about a microsecond
+// and a hundred bytes a token.
+const maxGrammarTokens = 1 << 15
 
-// needsRewrite reports whether a statement without a backslash holds a #name or a
-// name too long for the grammar.
-func needsRewrite(sql string, mode sqllex.Mode) bool {
-	l := sqllex.New(sql, mode)
-	for {
-		t, more := l.Next()
-		if !more {
-			return false
-		}
-		if t.Kind == sqllex.Word && sql[t.Start] == '#' || (t.Kind == sqllex.Word || t.Kind == sqllex.Quoted) && t.End-t.Start > maxNamePostgres || t.Kind == sqllex.UString {
-			return true
-		}
+// maxLiteral bounds the literals that the grammar gets to see whole: what is longer
+// is a document or a picture, not a fact.
+const maxLiteral = 16 << 10
+
+// forGrammar writes a statement so that libpg_query, which reads literals with
+// standard_conforming_strings on, sees what the server sees: literals with live
+// backslashes become E'…', and #names of Redshift get quotes. Comments become a
+// blank, since the scanner of Postgres takes quadratic time over /*/*/*… as it does
+// over endless operators. ok is false where no faithful spelling exists, where the
+// server's scanner refuses the text, or where more than limit bytes are left of it.
+func forGrammar(ts *tokens, limit int) (sql string, ok bool) {
+	if len(ts.list) > maxGrammarTokens || len(ts.list) == 0 {
+		return "", false
 	}
+	redshift := ts.mode.Dialect == sqllex.Redshift
+	escapes := ts.mode.Backslash || redshift
+	var b strings.Builder
+	b.Grow(min(limit, ts.list[len(ts.list)-1].End-ts.list[0].Start+16))
+	for i, t := range ts.list {
+		if b.Len()+len(t.text) > limit && len(t.text) <= maxLiteral {
+			return "", false
+		}
+		if t.gap && i > 0 {
+			b.WriteByte(' ')
+		}
+		switch t.Kind {
+		case sqllex.String, sqllex.EString, sqllex.Dollar:
+			if len(t.text) > maxLiteral {
+				b.WriteString("''")
+				ts.shortened = true
+				continue
+			}
+			if t.Kind == sqllex.String && escapes && strings.IndexByte(t.text, '\\') >= 0 {
+				b.WriteString(" E")
+			}
+		case sqllex.Bad:
+			return "", false // an open quote, or a byte no statement holds
+		case sqllex.Operator:
+			if len(t.text) > maxNamePostgres {
+				return "", false // operator too long
+			}
+		case sqllex.UString:
+			if escapes {
+				return "", false // the server refuses it, or does not know it
+			}
+		case sqllex.BitString:
+			if redshift && strings.IndexByte(t.text, '\\') >= 0 {
+				return "", false
+			}
+		case sqllex.Word, sqllex.Quoted:
+			if redshift && len(t.text) > maxNamePostgres {
+				return "", false // the grammar would cut the name
+			}
+			if t.text[0] == '#' {
+				b.WriteByte('"')
+				b.WriteString(t.word)
+				b.WriteByte('"')
+				continue
+			}
+		default:
+		}
+		b.WriteString(t.text)
+	}
+	return b.String(), true
 }
 
 // fingerprint is libpg_query's, or a hash of the masked text.

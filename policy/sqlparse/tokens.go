@@ -12,6 +12,7 @@ type token struct {
 	sqllex.Token
 	text string // as written
 	word string // folded, for Word tokens; else empty
+	gap  bool   // something stood between it and the token before
 }
 
 // tokens is a statement as its significant tokens.
@@ -21,16 +22,26 @@ type tokens struct {
 	match []int32 // for each parenthesis the index of its partner, else -1
 	// whole: nothing was left out and all parentheses have partners.
 	whole bool
+	// shortened: forGrammar left out the inside of a long literal.
+	shortened bool
 }
 
-// maxTokens bounds the tokens looked at in one statement.
-const maxTokens = 1 << 17
+const (
+	// maxTokens bounds the tokens looked at in one statement.
+	maxTokens = 1 << 17
+	// maxValues and maxRows bound the plain values of a list (in (1, 2, …)) and the
+	// rows of plain values (values (1, 'a'), (2, 'b'), …) that are kept: there is no
+	// fact in them, and bulk loads send tens of thousands.
+	maxValues = 64
+	maxRows   = 64
+)
 
-// newTokens reads the significant tokens of a statement. Long lists of literals
-// are cut to their first two: nothing in them is a fact.
+// newTokens reads the significant tokens of a statement.
 func newTokens(sql string, mode sqllex.Mode) *tokens {
 	ts := &tokens{mode: mode, whole: true, list: make([]token, 0, min(64, len(sql)/3+1))}
+	c := compactor{lastRow: -1}
 	l := sqllex.New(sql, mode)
+	end := 0
 	for {
 		t, ok := l.Next()
 		if !ok {
@@ -39,27 +50,92 @@ func newTokens(sql string, mode sqllex.Mode) *tokens {
 		if t.Kind.Insignificant() {
 			continue
 		}
-		text := sql[t.Start:t.End]
-		n := len(ts.list)
-		if t.Kind.Literal() && t.Kind != sqllex.Bad && n >= 3 && ts.list[n-1].text == "," && ts.list[n-2].Kind.Literal() && ts.list[n-3].text == "," {
-			ts.list = ts.list[:n-1]
-			continue
-		}
-		if n >= maxTokens {
+		if len(ts.list) >= maxTokens {
 			ts.whole = false
 			break
 		}
-		tok := token{Token: t, text: text}
+		tok := token{Token: t, text: sql[t.Start:t.End], gap: t.Start != end}
+		end = t.End
 		switch t.Kind {
 		case sqllex.Word:
-			tok.word = sqllex.Fold(text)
+			tok.word = sqllex.Fold(tok.text)
 		case sqllex.Bad:
 			ts.whole = false
 		}
-		ts.list = append(ts.list, tok)
+		ts.list = c.add(ts.list, tok)
 	}
 	ts.pair()
 	return ts
+}
+
+// compactor leaves out what comes too often in lists of plain values.
+type compactor struct {
+	values  int         // plain values in the list that ends here
+	open    []openGroup // parentheses that are open
+	rows    int         // rows of plain values that follow each other up to here
+	lastRow int         // where the last of them ended, or -1
+}
+
+type openGroup struct {
+	at    int  // index of the parenthesis
+	plain bool // only plain values so far
+}
+
+func (c *compactor) add(list []token, t token) []token {
+	n := len(list)
+	switch {
+	case t.Kind == sqllex.Punct && t.text == "(":
+		c.open = append(c.open, openGroup{at: n, plain: true})
+	case t.Kind == sqllex.Punct && t.text == ")":
+		return c.closed(append(list, t))
+	case plainValue(t):
+		if n < 2 || list[n-1].text != "," || !plainValue(list[n-2]) {
+			c.values = 0
+		}
+		if c.values++; c.values > maxValues {
+			return list[:n-1] // with the comma
+		}
+	case t.text != "," && !plainWord(t) && len(c.open) > 0:
+		c.open[len(c.open)-1].plain = false
+	}
+	return append(list, t)
+}
+
+// closed looks at the group that the last token closes.
+func (c *compactor) closed(list []token) []token {
+	if len(c.open) == 0 {
+		return list
+	}
+	g := c.open[len(c.open)-1]
+	c.open = c.open[:len(c.open)-1]
+	if len(c.open) > 0 {
+		c.open[len(c.open)-1].plain = false
+	}
+	if !g.plain {
+		return list
+	}
+	if g.at < 2 || list[g.at-1].text != "," || c.lastRow != g.at-2 {
+		c.rows = 0
+	}
+	if c.rows++; c.rows > maxRows {
+		return list[:g.at-1]
+	}
+	c.lastRow = len(list) - 1
+	return list
+}
+
+// plainValue reports whether a token is a value by itself.
+func plainValue(t token) bool {
+	return t.Kind.Literal() && t.Kind != sqllex.Bad || t.Kind == sqllex.Param
+}
+
+// plainWord reports whether a token may stand in a row of plain values beside them.
+func plainWord(t token) bool {
+	switch t.word {
+	case "null", "true", "false", "default":
+		return true
+	}
+	return t.text == "-" || t.text == "+"
 }
 
 // pair finds the partner of each parenthesis and bracket.
