@@ -30,8 +30,12 @@ func (q *query) all(ctx context.Context) error {
 		what string
 		read func(context.Context) error
 	}{
-		{"relations", q.relations}, {"inheritance", q.inherits}, {"views", q.views},
-		{"row policies", q.policies}, {"built-in functions", q.builtins}, {"functions", q.functions},
+		{"relations", q.relations},
+		{"inheritance", q.inherits},
+		{"views", q.views},
+		{"row policies", q.policies},
+		{"built-in functions", q.builtins},
+		{"functions", q.functions},
 	} {
 		if err := step.read(ctx); err != nil {
 			return fmt.Errorf("read %s: %w", step.what, err)

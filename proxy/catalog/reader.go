@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -18,37 +19,8 @@ import (
 // ApplicationName is how the connection shows itself to the warehouse.
 const ApplicationName = "lockkeeper-catalog"
 
-// Defaults of Config.
-const (
-	defaultEvery   = time.Minute
-	defaultTimeout = 30 * time.Second
-	defaultMax     = 100_000
-)
-
 // ErrTooLarge says that the warehouse has more objects than Config.MaxObjects.
 var ErrTooLarge = errors.New("warehouse has too many objects for the catalog")
-
-// Config says what to read, how often, and who gets it.
-type Config struct {
-	// ConnString is a URL or a list of keywords, as libpq takes it; its
-	// database is the one that is read. It is not used if ConnConfig is set.
-	ConnString string
-	// ConnConfig is a parsed ConnString; it must come from pgx.ParseConfig.
-	ConnConfig *pgx.ConnConfig
-	// Publish gets each snapshot that differs from the one before; it is
-	// called by one goroutine at a time.
-	Publish func(*policy.Catalog)
-	// Every is the time between two reads; 0 is a minute.
-	Every time.Duration
-	// Timeout bounds one read; 0 is 30 s.
-	Timeout time.Duration
-	// MaxObjects bounds relations and functions together; 0 is 100 000.
-	MaxObjects int
-	// Log takes failures and changes; nil: nowhere.
-	Log *slog.Logger
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-}
 
 // Status is what the Reader knows of itself.
 type Status struct {
@@ -75,11 +47,8 @@ type Reader struct {
 // New returns a Reader. It connects when Run or Read is called, and holds no
 // connection in between.
 func New(cfg Config) (*Reader, error) {
-	if cfg.Every < 0 || cfg.Timeout < 0 || cfg.MaxObjects < 0 {
-		return nil, fmt.Errorf("every %v, time-out %v or max objects %d is negative", cfg.Every, cfg.Timeout, cfg.MaxObjects)
-	}
-	if cfg.Publish == nil {
-		return nil, errors.New("nobody takes the catalog: Publish is nil")
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
 	setDefaults(&cfg)
 	conf := cfg.ConnConfig
@@ -92,35 +61,15 @@ func New(cfg Config) (*Reader, error) {
 	conf = conf.Copy()
 	conf.ConnectTimeout = cfg.Timeout
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec // no statement of ours stays behind a pooler
-	for name, value := range map[string]string{
+	maps.Copy(conf.RuntimeParams, map[string]string{
 		"application_name":              ApplicationName,
 		"search_path":                   "pg_catalog",
 		"statement_timeout":             strconv.FormatInt(cfg.Timeout.Milliseconds(), 10),
 		"default_transaction_read_only": "on",
-	} {
-		conf.RuntimeParams[name] = value
-	}
+	})
 	r := &Reader{cfg: cfg, conf: conf, poke: make(chan struct{}, 1)}
 	r.read = r.fetch
 	return r, nil
-}
-
-func setDefaults(cfg *Config) {
-	if cfg.Every == 0 {
-		cfg.Every = defaultEvery
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
-	}
-	if cfg.MaxObjects == 0 {
-		cfg.MaxObjects = defaultMax
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 }
 
 // Read reads now and publishes if something changed. Run does so by itself;

@@ -110,7 +110,7 @@ func TestViewsStandOnTheirBases(t *testing.T) {
 			got[r.String()] = true
 		}
 		wanted := map[string]bool{}
-		for _, w := range strings.Fields(want) {
+		for w := range strings.FieldsSeq(want) {
 			wanted[w] = true
 		}
 		if diff := cmp.Diff(wanted, got); diff != "" || !complete {
@@ -319,8 +319,8 @@ func BenchmarkRead(b *testing.B) {
 	proxytest.Exec(b, db, `do $$ begin
  for i in 1..2000 loop
   execute format('create table t%s (a int, b text, c numeric, d timestamptz)', i);
-  execute format('create view v%s as select t.a, upper(t.b) as b, sum(t.c) over (partition by t.d) from t%s t join t%s u using (a) where t.d > now()', i, i, 1 + i %% 7);
-  if i %% 200 = 0 then commit; end if;
+  execute format('create view v%s as select t.a, upper(t.b) as b, sum(t.c) over (partition by t.d) from t%s t join t%s u using (a) where t.d > now()', i, i, 1 + mod(i - 1, 7));
+  if mod(i, 200) = 0 then commit; end if;
  end loop; end $$`)
 	r, err := New(Config{ConnString: pg.URL(pg.CreateRole(b, ""), name), Publish: func(*policy.Catalog) {}})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -43,15 +44,12 @@ type slotState struct {
 func newConnector(conf *pgx.ConnConfig, cfg Config) connector {
 	conf.ConnectTimeout = cfg.Timeout
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec // no statement of ours stays behind a pooler
-	params := map[string]string{
+	maps.Copy(conf.RuntimeParams, map[string]string{
 		"application_name":              ApplicationName,
 		"search_path":                   "pg_catalog",
 		"statement_timeout":             strconv.FormatInt(cfg.Timeout.Milliseconds(), 10),
 		"default_transaction_read_only": "on",
-	}
-	for name, value := range params {
-		conf.RuntimeParams[name] = value
-	}
+	})
 	c := connector{conf: conf, timeout: cfg.Timeout, log: cfg.Log, now: cfg.Now, slot: make(chan *slotState, 1)}
 	c.slot <- &slotState{}
 	return c

@@ -139,7 +139,7 @@ func (s *session) step(ctx context.Context, sql string, pids []int32) (waits, er
 	var holders []uint32
 	_, err = pgx.ForEachRow(rows, []any{&waiter, &holders}, func() error {
 		// Parallel workers are reported by their leader's pid, each once.
-		all := append(out[waiter], holders...)
+		all := slices.Concat(out[waiter], holders)
 		slices.Sort(all)
 		all = slices.DeleteFunc(slices.Compact(all), func(h uint32) bool { return h == waiter })
 		if len(all) > 0 {

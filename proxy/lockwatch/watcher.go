@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,11 +13,9 @@ import (
 // ApplicationName is how the connection shows itself to the warehouse.
 const ApplicationName = "lockkeeper-operator"
 
-// Bounds of one look.
-const (
-	defaultTimeout = 2 * time.Second
-	maxPIDs        = 512 // backends looked at in one call; beyond, those found later are left out
-)
+// maxPIDs bounds the backends looked at in one call; beyond, those found later
+// are left out.
+const maxPIDs = 512
 
 // Errors that callers branch on.
 var (
@@ -29,21 +25,6 @@ var (
 	// and is not tried again yet; the reason is wrapped beside it.
 	ErrUnavailable = errors.New("operator connection is not available")
 )
-
-// Config says how to reach the warehouse as its operator.
-type Config struct {
-	// ConnString is a URL or a list of keywords, as libpq takes it. It is not
-	// used if ConnConfig is set.
-	ConnString string
-	// ConnConfig is a parsed ConnString; it must come from pgx.ParseConfig.
-	ConnConfig *pgx.ConnConfig
-	// Timeout bounds connecting and each call; 0 is 2 s.
-	Timeout time.Duration
-	// Log takes what happens to the connection; nil: nowhere.
-	Log *slog.Logger
-	// Now is the clock of the backoff; nil is time.Now.
-	Now func() time.Time
-}
 
 // Watcher asks one warehouse. Its methods may be called from any goroutine;
 // they queue up for the one connection.
@@ -62,18 +43,10 @@ type Caps struct {
 
 // New returns a Watcher. It connects with the first call of a method.
 func New(cfg Config) (*Watcher, error) {
-	if cfg.Timeout < 0 {
-		return nil, fmt.Errorf("time-out %v is negative", cfg.Timeout)
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
+	setDefaults(&cfg)
 	conf := cfg.ConnConfig
 	if conf == nil {
 		var err error

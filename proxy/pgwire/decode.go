@@ -7,11 +7,10 @@ import (
 
 // CString cuts a zero-terminated string off p.
 func CString(p []byte) (s, rest []byte, ok bool) {
-	i := bytes.IndexByte(p, 0)
-	if i < 0 {
+	if s, rest, ok = bytes.Cut(p, []byte{0}); !ok {
 		return nil, nil, false
 	}
-	return p[:i], p[i+1:], true
+	return s, rest, true
 }
 
 // Query returns the SQL of a Query body.

@@ -50,7 +50,7 @@ const (
 
 // Codes that stand where a start-up packet has its protocol version.
 const (
-	ProtocolVersion30 uint32 = 3<<16 | 0
+	ProtocolVersion30 uint32 = 3 << 16
 	ProtocolVersion32 uint32 = 3<<16 | 2
 	CancelRequestCode uint32 = 1234<<16 | 5678
 	SSLRequestCode    uint32 = 1234<<16 | 5679

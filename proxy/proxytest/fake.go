@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -211,7 +212,7 @@ func Welcome(params ...string) Step {
 			"server_version", "15.18", "server_encoding", "UTF8", "client_encoding", "UTF8",
 			"standard_conforming_strings", "on", "integer_datetimes", "on", "TimeZone", "UTC",
 		}
-		for all := append(usual, params...); len(all) > 1; all = all[2:] {
+		for all := slices.Concat(usual, params); len(all) > 1; all = all[2:] {
 			out = pgwire.AppendParameterStatus(out, pgwire.Param{Name: all[0], Value: all[1]})
 		}
 		out = pgwire.AppendBackendKeyData(out, 4242, []byte{0, 1, 2, 3})

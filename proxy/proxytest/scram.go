@@ -101,7 +101,7 @@ func (s *scramClient) finish(server string) error {
 
 func fields(msg string) map[string]string {
 	out := map[string]string{}
-	for _, f := range strings.Split(msg, ",") {
+	for f := range strings.SplitSeq(msg, ",") {
 		k, v, _ := strings.Cut(f, "=")
 		out[k] = v
 	}
