@@ -42,12 +42,11 @@ func (h *house) buildServer(ctx context.Context) error {
 		return err
 	}
 	n := h.cfg.Net
-	parser, err := newParser(n)
-	if err != nil {
+	if h.parser, err = newParser(n); err != nil {
 		return fmt.Errorf("net: %w", err)
 	}
 	cfg := proxy.Config{
-		Dialer: dialer, Engine: h.engine, Parser: parser, Recorder: h.recorder, Directory: people,
+		Dialer: dialer, Engine: h.engine, Parser: h.parser, Recorder: h.recorder, Directory: people,
 		Auth: rules, Salts: salts, TLSRequired: h.cfg.TLS.mode() == tlsRequire,
 		Console: h.cfg.Console.Database, ConsoleUsers: h.cfg.Console.Users, ConsoleHooks: h.consoleHooks(ctx),
 		Environment: h.cfg.Environment, Version: version, Node: nodeName(), Log: h.log,

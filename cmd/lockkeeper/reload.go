@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -34,6 +35,8 @@ type reloadable struct {
 type reloader struct {
 	log      *slog.Logger
 	watching func() // called when changes are seen from now on; nil: nobody asks
+	taken    atomic.Uint64
+	refused  atomic.Uint64
 
 	mu    sync.Mutex // guards items and serialises reloads
 	items []*reloadable
@@ -71,9 +74,11 @@ func (r *reloader) changed(ctx context.Context) {
 func (r *reloader) readLocked(ctx context.Context, item *reloadable) error {
 	item.seen = item.sum()
 	if err := item.reload(ctx); err != nil {
+		r.refused.Add(1)
 		r.log.ErrorContext(ctx, "reload refused, the last good one stays", slog.String("what", item.what), slog.Any("error", err))
 		return fmt.Errorf("%s: %w", item.what, err)
 	}
+	r.taken.Add(1)
 	r.log.InfoContext(ctx, "reloaded", slog.String("what", item.what))
 	return nil
 }

@@ -39,6 +39,7 @@ import (
 type house struct {
 	cfg Config
 	log *slog.Logger
+	now func() time.Time
 
 	state     *stateDir
 	listeners []net.Listener
@@ -48,6 +49,7 @@ type house struct {
 	recorder  *audit.Recorder
 	engine    *policy.Engine
 	quotas    *quotaFile
+	parser    parserPort
 	certs     *certificates // nil without TLS
 	reloader  *reloader
 	server    *proxy.Server
@@ -61,10 +63,10 @@ func build(ctx context.Context, cfg Config, log *slog.Logger) (_ *house, err err
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("the configuration is not complete:\n%w", err)
 	}
-	h := &house{cfg: cfg, log: log}
+	h := &house{cfg: cfg, log: log, now: time.Now}
 	defer func() {
 		if err != nil {
-			h.abandon()
+			h.close()
 		}
 	}()
 	for _, part := range []func(context.Context) error{
@@ -133,7 +135,7 @@ func (h *house) buildPolicy(ctx context.Context) error {
 func (h *house) buildAdmin(context.Context) error {
 	metrics := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
-		h.server.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		h.server.Collector(), newHouseMetrics(h), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := metrics.Register(c); err != nil {
 			return err
@@ -143,12 +145,15 @@ func (h *house) buildAdmin(context.Context) error {
 	return nil
 }
 
-// abandon undoes a build that broke half-way.
-func (h *house) abandon() {
+// close undoes build, for a house that was never run.
+func (h *house) close() {
 	for _, ln := range append(h.listeners, h.consoleLn, h.adminLn) {
 		if ln != nil {
 			_ = ln.Close()
 		}
+	}
+	if h.server != nil {
+		_ = h.server.Close()
 	}
 	h.closeParts()
 	if h.sink != nil {

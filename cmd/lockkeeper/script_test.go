@@ -52,8 +52,10 @@ func TestServerScripts(t *testing.T) {
 	t.Parallel()
 	pg := proxytest.StartPrivate(t)
 	super := pg.Super(t)
+	pg.Auth(t, "service", "scram-sha-256")
 	proxytest.Exec(t, super,
 		"CREATE ROLE ann LOGIN PASSWORD 'ann-secret'",
+		"CREATE ROLE service LOGIN PASSWORD 'service-secret'",
 		"CREATE ROLE operator LOGIN PASSWORD 'operator-secret'",
 		"GRANT pg_monitor, pg_signal_backend TO operator",
 		"CREATE TABLE lessons AS SELECT n, 'lesson ' || n AS title FROM generate_series(1, 1000) AS n",
@@ -72,6 +74,11 @@ func TestServerScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			certs := filepath.Join(env.WorkDir, "certs")
+			if err := os.Mkdir(certs, 0o700); err != nil {
+				return err
+			}
+			pg.Certs().Write(t, certs)
 			env.Vars = append(env.Vars,
 				"WAREHOUSE=postgres://"+pg.Addr()+"/postgres?sslmode=disable",
 				"SUPER=postgres://postgres@"+pg.Addr()+"/postgres?sslmode=disable",
