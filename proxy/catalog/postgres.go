@@ -73,6 +73,19 @@ SELECT p.oid, p.proname::pg_catalog.text, p.provolatile OPERATOR(pg_catalog.=) '
    AND (p.provolatile OPERATOR(pg_catalog.=) 'v'::pg_catalog."char"
         OR pg_catalog.strpos(p.proname::pg_catalog.text, '_to_xml') OPERATOR(pg_catalog.>) 0)`
 
+// A number for each table of the catalog that changes with every row: looking
+// for a change costs a hundredth of reading all parse trees.
+const stampSQL = `
+SELECT pg_catalog.concat_ws('/',
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/', t.oid, t.xmin), 0)) FROM pg_catalog.pg_class AS t
+    WHERE t.relpersistence OPERATOR(pg_catalog.<>) 't'::pg_catalog."char"),
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/', t.inhparent, t.inhrelid, t.xmin), 0)) FROM pg_catalog.pg_inherits AS t),
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/', t.oid, t.xmin), 0)) FROM pg_catalog.pg_rewrite AS t),
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/', t.oid, t.xmin), 0)) FROM pg_catalog.pg_policy AS t),
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/', t.oid, t.xmin), 0)) FROM pg_catalog.pg_proc AS t),
+  (SELECT pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws('/', t.oid, t.xmin), 0)) FROM pg_catalog.pg_namespace AS t
+    WHERE NOT pg_catalog.starts_with(t.nspname::pg_catalog.text, 'pg_')))`
+
 const systemSQL = `
 SELECT pg_catalog.current_database()::pg_catalog.text, pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
        ARRAY(SELECT n.oid FROM pg_catalog.pg_namespace AS n
@@ -121,16 +134,22 @@ type builtin struct {
 	volatile bool
 }
 
-// fetch reads everything in one snapshot.
-func (r *Reader) fetch(ctx context.Context) (*contents, error) {
+// fetch reads everything in one snapshot, or nothing if the stamp is still the
+// one before: then the contents are nil.
+func (r *Reader) fetch(ctx context.Context, before string) (out *contents, stamp string, err error) {
 	conn, err := pgx.ConnectConfig(ctx, r.conf)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, "", fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	var out *contents
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, stampSQL).Scan(&stamp); err != nil {
+			return fmt.Errorf("look for changes: %w", err)
+		}
+		if stamp == before {
+			return nil
+		}
 		q := query{tx: tx, max: r.cfg.MaxObjects}
 		if err := q.all(ctx); err != nil {
 			return err
@@ -142,7 +161,7 @@ func (r *Reader) fetch(ctx context.Context) (*contents, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // Read names the act
+		return nil, "", err //nolint:wrapcheck // Read names the act
 	}
-	return out, nil
+	return out, stamp, nil
 }

@@ -37,11 +37,12 @@ type Reader struct {
 	cfg  Config
 	conf *pgx.ConnConfig
 	poke chan struct{}
-	read func(context.Context) (*contents, error) // fetch, or a test's own
+	read func(ctx context.Context, before string) (got *contents, stamp string, err error) // fetch, or a test's own
 
 	mu     sync.Mutex // guards what follows
 	status Status
 	sum    [sha256.Size]byte // of the last snapshot
+	stamp  string            // of the last read
 }
 
 // New returns a Reader. It connects when Run or Read is called, and holds no
@@ -78,7 +79,10 @@ func (r *Reader) Read(ctx context.Context) error {
 	begin := r.cfg.Now()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
-	got, err := r.read(ctx)
+	r.mu.Lock()
+	before := r.stamp
+	r.mu.Unlock()
+	got, stamp, err := r.read(ctx, before)
 	if err != nil {
 		err = fmt.Errorf("read catalog: %w", err)
 		r.mu.Lock()
@@ -86,7 +90,7 @@ func (r *Reader) Read(ctx context.Context) error {
 		r.mu.Unlock()
 		return err
 	}
-	if c := r.take(got, begin); c != nil {
+	if c := r.take(got, stamp, begin); c != nil {
 		r.cfg.Publish(c)
 		r.cfg.Log.InfoContext(ctx, "catalog changed", slog.String("database", c.Database()), slog.Uint64("version", c.Version()),
 			slog.Int("relations", len(got.relations)), slog.Int("functions", len(got.functions)))
@@ -102,23 +106,22 @@ func (r *Reader) Status() Status {
 }
 
 // take notes a successful read; the catalog is nil if nothing changed.
-func (r *Reader) take(got *contents, begin time.Time) *policy.Catalog {
-	sum := got.sum()
+func (r *Reader) take(got *contents, stamp string, begin time.Time) *policy.Catalog {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	same := r.status.Version > 0 && sum == r.sum
 	now := r.cfg.Now()
-	version := r.status.Version
-	if !same {
-		version++
-	}
-	r.sum = sum
-	r.status = Status{
-		Database: got.database, Version: version, ReadAt: now, Took: now.Sub(begin),
-		Relations: len(got.relations), Functions: len(got.functions),
-	}
-	if same {
+	st := &r.status
+	st.ReadAt, st.Took, st.Err = now, now.Sub(begin), nil
+	if got == nil {
 		return nil
 	}
-	return got.catalog(version)
+	r.stamp = stamp
+	sum := got.sum()
+	if st.Version > 0 && sum == r.sum { // a GRANT, say
+		return nil
+	}
+	r.sum = sum
+	st.Database, st.Version = got.database, st.Version+1
+	st.Relations, st.Functions = len(got.relations), len(got.functions)
+	return got.catalog(st.Version)
 }

@@ -241,10 +241,16 @@ func TestOnlyChangesArePublished(t *testing.T) {
 	if v := g.read().Version(); v != 1 {
 		t.Errorf("first version %d", v)
 	}
-	g.exec("insert into t values (1)", "analyze t", "create temp table passing (x int)")
+	stamp := g.r.stamp
+	g.exec("insert into t values (1)", "analyze t", "vacuum t", "create temp table passing (x int)")
 	g.read()
-	if len(g.published) != 1 {
-		t.Errorf("published %d times without a change", len(g.published))
+	if len(g.published) != 1 || g.r.stamp != stamp {
+		t.Errorf("published %d times without a change, stamp %s, before %s", len(g.published), g.r.stamp, stamp)
+	}
+	g.exec("grant select on t to public")
+	g.read()
+	if len(g.published) != 1 || g.r.stamp == stamp {
+		t.Errorf("published %d times after a GRANT, stamp %s", len(g.published), g.r.stamp)
 	}
 	for i, ddl := range []string{
 		"create view public.v as select x from t", "create or replace view public.v as select 2 as x",
@@ -326,10 +332,20 @@ func BenchmarkRead(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := r.Read(b.Context()); err != nil {
-			b.Fatal(err)
-		}
+	for _, bc := range []struct {
+		name  string
+		stamp string // of the read before
+	}{{"changed", "other"}, {"unchanged", ""}} {
+		b.Run(bc.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if bc.stamp != "" {
+					r.stamp = bc.stamp
+				}
+				if err := r.Read(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -29,9 +29,9 @@ func newLoop(t *testing.T, every time.Duration, fail func(n int) error) *loop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.read = func(context.Context) (*contents, error) {
+	r.read = func(context.Context, string) (*contents, string, error) {
 		l.reads = append(l.reads, time.Since(l.begin))
-		return &contents{}, l.fail(len(l.reads))
+		return &contents{}, "stamp", l.fail(len(l.reads))
 	}
 	l.r = r
 	ctx, cancel := context.WithCancel(t.Context())
