@@ -27,16 +27,19 @@ type nothing struct{}
 func (nothing) Append(events []Event) (int, error) { return len(events), nil }
 func (nothing) Sync() error                        { return nil }
 
-func running(t testing.TB, cfg Config) *Recorder {
-	t.Helper()
+func running(tb testing.TB, cfg Config) *Recorder {
+	tb.Helper()
 	r, err := New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // ends in Cleanup, after the test's own
-	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }() // stopped and joined below
-	t.Cleanup(func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { // stopped and joined below
+		defer close(ended)
+		_ = r.Run(ctx) // tests that care run it themselves
+	}()
+	tb.Cleanup(func() {
 		cancel()
 		<-ended
 	})

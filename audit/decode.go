@@ -68,7 +68,7 @@ func (t *tagObject) UnmarshalJSON(b []byte) error {
 		if err := dec.Decode(&value); err != nil {
 			return err
 		}
-		*t = append(*t, Tag{Key: key.(string), Value: value}) //nolint:forcetypeassert // an object key is a string
+		*t = append(*t, Tag{Key: key.(string), Value: value}) // an object key is a string
 	}
 	return nil
 }
@@ -92,6 +92,6 @@ func (m *millis) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("%w: %.32q", errMillis, b)
 		}
 	}
-	*m = millis(time.Duration(ms)*time.Millisecond + time.Duration(us)*time.Microsecond) //nolint:gosec // bounded above
+	*m = millis(time.Duration(ms)*time.Millisecond + time.Duration(us)*time.Microsecond)
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 
 // full returns an event with every field set, so that a field that is added and
 // forgotten in the encoder fails a test.
-func full(t testing.TB) Event {
-	t.Helper()
+func full(tb testing.TB) Event {
+	tb.Helper()
 	var e Event
 	v := reflect.ValueOf(&e).Elem()
 	for i := range v.NumField() {
@@ -46,7 +46,7 @@ func full(t testing.TB) Event {
 		case *uint64:
 			*x = 1<<63 + uint64(i)
 		default:
-			t.Fatalf("field %s: no value for a %T", name, x)
+			tb.Fatalf("field %s: no value for a %T", name, x)
 		}
 	}
 	e.Version = Version
@@ -131,7 +131,7 @@ func FuzzEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, user, text, tag string, n int64, u uint64, ns, sec int64) {
 		e := Event{
 			Kind: Kind(kind), User: user, Text: text, Tags: []Tag{{tag, text}, {user, tag}}, Reads: []string{text, tag}, Rules: []string{user},
-			Rows: n, TxID: u, Seq: u, Attempt: int(n), BackendPID: uint32(u), TextTruncated: n%2 == 0, //nolint:gosec // any bits will do
+			Rows: n, TxID: u, Seq: u, Attempt: int(n), BackendPID: uint32(u), TextTruncated: n%2 == 0,
 			Exec: time.Duration(ns), Queue: time.Duration(n), Time: time.Unix(sec, ns%1e9),
 		}
 		line, err := e.MarshalJSON()
@@ -174,8 +174,8 @@ func TestTooLongIsShortened(t *testing.T) {
 	e := full(t)
 	v := reflect.ValueOf(&e).Elem()
 	huge := strings.Repeat("\x01é", MaxRecord/32)
-	for i := range v.NumField() {
-		switch x := v.Field(i).Addr().Interface().(type) {
+	for _, f := range v.Fields() {
+		switch x := f.Addr().Interface().(type) {
 		case *string:
 			*x = huge
 		case *[]string:

@@ -78,11 +78,11 @@ func SplitLine(line []byte) (record []byte, claimed Hash, ok bool) {
 
 // ParseHeader reads what a segment's header says beyond its prefix.
 func ParseHeader(record []byte) (segment uint64, prev Hash, ok bool) {
-	i := bytes.Index(record, []byte(`","segment":`))
-	if i < 0 {
+	_, rest, ok := bytes.Cut(record, []byte(`","segment":`))
+	if !ok {
 		return 0, prev, false
 	}
-	segment, rest, ok := cutUint(record[i+len(`","segment":`):])
+	segment, rest, ok = cutUint(rest)
 	if !ok {
 		return 0, prev, false
 	}

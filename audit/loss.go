@@ -75,7 +75,7 @@ type outage struct {
 func lossRecords(now time.Time, node string, open [lossReasons]uint64, out *outage, refused uint64) []lossRecord {
 	var records []lossRecord
 	for i, n := range open {
-		reason := lossReason(i) //nolint:gosec // a small index
+		reason := lossReason(i)
 		told := reason == lossSinkFailed && out != nil
 		if n == 0 && !told {
 			continue

@@ -408,7 +408,7 @@ func TestNothingIsLostInSilence(t *testing.T) {
 		stop := make(chan struct{})
 		var weather, clients sync.WaitGroup
 		weather.Go(func() {
-			rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+			rng := rand.New(rand.NewPCG(1, 2))
 			for {
 				select {
 				case <-stop:
@@ -428,12 +428,12 @@ func TestNothingIsLostInSilence(t *testing.T) {
 		passed, must := 0, map[string]bool{}
 		for s := range sessions {
 			clients.Go(func() {
-				rng := rand.New(rand.NewPCG(3, uint64(s))) //nolint:gosec // a test
+				rng := rand.New(rand.NewPCG(3, uint64(s)))
 				for i := range each {
 					time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
 					e := Event{
-						Session: fmt.Sprint(s), StatementID: uint64(i), Text: fmt.Sprintf("%d/%d", s, i), //nolint:gosec // small
-						Durability: Durability(rng.IntN(3)), OnFailure: FailMode(rng.IntN(3)), Write: rng.IntN(2) == 0, //nolint:gosec // small
+						Session: fmt.Sprint(s), StatementID: uint64(i), Text: fmt.Sprintf("%d/%d", s, i),
+						Durability: Durability(rng.IntN(3)), OnFailure: FailMode(rng.IntN(3)), Write: rng.IntN(2) == 0,
 					}
 					if err := r.Record(t.Context(), &e); err == nil {
 						mu.Lock()
@@ -480,7 +480,7 @@ func checkAccount(t *testing.T, d *disk, s Stats, passed int, must map[string]bo
 	if lost != s.Lost || s.Lost == 0 {
 		t.Errorf("%d lost are recorded, %d are counted", lost, s.Lost)
 	}
-	if m := stored + int(lost); m < passed { //nolint:gosec // small
+	if m := stored + int(lost); m < passed {
 		t.Errorf("%d passed, but only %d are stored and %d lost", passed, stored, lost)
 	}
 	t.Logf("%d passed, %d refused, %d stored, %d lost, %d syncs", passed, s.Refused, stored, lost, d.syncs)

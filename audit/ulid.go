@@ -27,7 +27,7 @@ func (u ULID) IsZero() bool { return u == ULID{} }
 func (u ULID) Time() time.Time {
 	var b [8]byte
 	copy(b[2:], u[:6])
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:]))).UTC() //nolint:gosec // 48 bits fit
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:]))).UTC()
 }
 
 // String returns the 26 letters.
@@ -59,7 +59,7 @@ func (u *ULID) UnmarshalText(text []byte) error {
 			return fmt.Errorf("%w: %q", errULID, text)
 		}
 		hi = hi<<5 | lo>>59
-		lo = lo<<5 | uint64(v) //nolint:gosec // 0..31
+		lo = lo<<5 | uint64(v)
 	}
 	binary.BigEndian.PutUint64(u[:8], hi)
 	binary.BigEndian.PutUint64(u[8:], lo)
@@ -98,7 +98,7 @@ func newULIDs() (ulids, error) {
 // milliseconds is odd and fixed: ids must be unique and sorted, not secret.
 func (s *ulids) next(t time.Time) ULID {
 	const step = 0x9e3779b97f4a7c15
-	if ms := uint64(max(t.UnixMilli(), 0)); ms > s.ms { //nolint:gosec // not negative
+	if ms := uint64(max(t.UnixMilli(), 0)); ms > s.ms {
 		s.ms = ms
 		s.hi = (s.hi*31 + 7) & 0x7fff
 		s.lo += step

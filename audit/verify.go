@@ -68,7 +68,6 @@ type Verifier struct {
 	at      Head   // the line before
 	number  uint64 // the segment before
 	started bool
-	torn    int // bytes of an unfinished last line
 	covered uint64
 	last    [timeText]byte
 	res     Result

@@ -211,9 +211,9 @@ func (w *writer) storeLosses() error {
 }
 
 func (w *writer) stored(n int) {
-	w.unsynced += uint64(n) //nolint:gosec // never negative
+	w.unsynced += uint64(n)
 	w.r.mu.Lock()
-	w.r.stats.Stored += uint64(n) //nolint:gosec // never negative
+	w.r.stats.Stored += uint64(n)
 	w.r.stats.Batches++
 	w.r.mu.Unlock()
 }
@@ -307,7 +307,7 @@ func (w *writer) finish() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	left := len(w.pending) + len(r.queue)
-	r.lost.add(lossStopped, uint64(left)) //nolint:gosec // never negative
+	r.lost.add(lossStopped, uint64(left))
 	if left == 0 && r.failing == nil {
 		return nil
 	}

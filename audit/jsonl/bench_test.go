@@ -85,7 +85,7 @@ func filled(b *testing.B, n int) string {
 		for j := range batch {
 			batch[j] = typical()
 			batch[j].Time = time.Unix(int64(1790000000+i), int64(j))
-			batch[j].TxID = uint64(i) //nolint:gosec // small
+			batch[j].TxID = uint64(i)
 		}
 		if i == 0 {
 			batch[0].User = "otto"

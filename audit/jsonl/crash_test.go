@@ -65,7 +65,7 @@ func crashWriter(dir string) {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)) //nolint:gosec // a test
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	durable, ordered, torn := 0, 0, 0
 	var heads []audit.Head
 	for round := range 20 {
@@ -106,7 +106,7 @@ func TestKill(t *testing.T) {
 
 func runAndKill(t *testing.T, dir string, after time.Duration) (acknowledged []string, killed time.Time) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec,noctx // ourselves, and killed below
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), crashDirEnv+"="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

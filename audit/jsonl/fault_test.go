@@ -143,7 +143,7 @@ func checkFullDisk(t *testing.T, dir string, after audit.Result, acknowledged []
 	for _, e := range page.Events {
 		switch {
 		case e.Kind == audit.KindLoss:
-			lost += int(e.Lost) //nolint:gosec // small
+			lost += int(e.Lost)
 			told++
 		case e.Session == "":
 			durable = append(durable, e.Text)

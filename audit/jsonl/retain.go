@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -63,8 +64,8 @@ func (l *Log) retirable() (uint64, error) {
 		return 0, err
 	}
 	var kept int64
-	for i := len(numbers) - 1; i >= 0; i-- {
-		info, err := os.Stat(segmentPath(l.cfg.Dir, numbers[i]))
+	for i, number := range slices.Backward(numbers) {
+		info, err := os.Stat(segmentPath(l.cfg.Dir, number))
 		if err != nil {
 			return 0, fmt.Errorf("retire segments: %w", err)
 		}
@@ -72,7 +73,7 @@ func (l *Log) retirable() (uint64, error) {
 			continue
 		}
 		if l.cfg.RetainBytes > 0 && kept > l.cfg.RetainBytes {
-			return numbers[i], nil
+			return number, nil
 		}
 		// The next segment began when this one ended.
 		next, err := readHeader(segmentPath(l.cfg.Dir, numbers[i+1]))
@@ -80,7 +81,7 @@ func (l *Log) retirable() (uint64, error) {
 			return 0, fmt.Errorf("retire segments: %w", err)
 		}
 		if l.cfg.RetainAge > 0 && l.cfg.Now().Sub(next.time) > l.cfg.RetainAge {
-			return numbers[i], nil
+			return number, nil
 		}
 	}
 	return 0, nil
@@ -133,7 +134,7 @@ func readHeader(path string) (header, error) {
 func readRetained(dir string) (*audit.Head, error) {
 	text, err := os.ReadFile(filepath.Join(dir, retainedName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // the doc says so
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read retention checkpoint: %w", err)

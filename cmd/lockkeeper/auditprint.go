@@ -105,7 +105,7 @@ func (p *eventPrinter) print(e *audit.Event) {
 		p.printf(eventRow, "TIME", "KIND", "USER", "CLASS", "VERDICT", "TIME TAKEN", "ROWS", "WHAT")
 		p.begun = true
 	}
-	p.printf(eventRow, e.Time.Local().Format("2006-01-02 15:04:05.000"), //nolint:gosmopolitan // for the person at the terminal
+	p.printf(eventRow, e.Time.Local().Format("2006-01-02 15:04:05.000"), // for the person at the terminal
 		e.Kind, oneLine(cmp.Or(e.User, e.AuthUser)), oneLine(e.Class), e.Verdict, eventTaken(e), eventRows(e.Rows), eventWhat(e))
 }
 
