@@ -237,7 +237,7 @@ type Statement struct {
 	Setting      string // SET, RESET, SHOW: the parameter, lower case ("" with RESET ALL, DISCARD)
 	SettingValue string // SET search_path and SET lockkeeper.tags only: the value as written, unquoted, comma separated
 
-	Fingerprint string // 16 hex digits, or "x" and a hash of the masked text
+	Fingerprint string // 16 hex digits, or "x" and a hash of the masked text; "function" of a FunctionCall
 	Masked      string // the text without literals and comments, bounded
 	PgAudit     string // pgaudit's class: READ, WRITE, FUNCTION, ROLE, DDL, MISC, MISC_SET
 
