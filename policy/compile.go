@@ -49,6 +49,7 @@ type Ruleset struct {
 	quotas     int // items[quotas:] are quotas
 	words      int // of 64 bits, for all items
 	asksClass  bool
+	asksNames  bool     // some item looks at relations or functions
 	denies     []uint64 // items that deny
 	unread     []uint64 // items that ask nothing about a statement
 	plain      []uint64 // rules and quotas that the bits answer wholly
@@ -234,8 +235,10 @@ func (rs *Ruleset) seal() {
 			setBit(rs.denies, i)
 		}
 		sides := it.when.sides
-		for _, x := range it.except {
-			sides |= x.sides
+		rs.asksNames = rs.asksNames || it.when.asksNames()
+		for i := range it.except {
+			sides |= it.except[i].sides
+			rs.asksNames = rs.asksNames || it.except[i].asksNames()
 		}
 		rs.asksClass = rs.asksClass || sides&sideClass != 0
 		if sides&sideFacts == 0 {

@@ -247,6 +247,21 @@ func (c *cond) whole(sc *scope) tri {
 	return t
 }
 
+// asksNames tells whether the condition looks at relations or functions.
+func (c *cond) asksNames() bool {
+	for i := range c.atoms {
+		if len(c.atoms[i].names) > 0 {
+			return true
+		}
+	}
+	for i := range c.nots {
+		if c.nots[i].asksNames() {
+			return true
+		}
+	}
+	return false
+}
+
 // String writes an atom as a policy would.
 func (a *atom) String() string {
 	var vals []string

@@ -218,4 +218,4 @@ func (e *Engine) QuotaDirty() uint64 { return e.ledger.dirty.Load() }
 
 // NeedsSearchPath reports whether a rule, class or quota looks at relations or
 // functions, so that a session's search_path matters.
-func (e *Engine) NeedsSearchPath() bool { return e.Ruleset() != nil }
+func (e *Engine) NeedsSearchPath() bool { return e.world.Load().rs.asksNames }

@@ -61,7 +61,7 @@ type Config struct {
 	Ruleset *policy.Ruleset
 	Parse   Parser
 	Load    func(yaml []byte) (*policy.Ruleset, error) // for policy blocks; nil: there are none
-	Now     time.Time // where the clock of the story begins; zero: Wednesday 2026-11-25 12:00 UTC
+	Now     time.Time                                  // where the clock of the story begins; zero: Wednesday 2026-11-25 12:00 UTC
 }
 
 // Failure is one expectation that was not met.
