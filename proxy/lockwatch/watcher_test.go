@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -503,5 +504,46 @@ func TestNewRefusesNonsense(t *testing.T) {
 		if _, err := New(cfg); err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// BenchmarkEdges looks at a chain of three while a hundred others hold locks.
+func BenchmarkEdges(b *testing.B) {
+	pg := proxytest.StartPostgres(b)
+	for options, name := range map[string]string{"": "unprivileged", "IN ROLE pg_monitor": "pg_monitor"} {
+		b.Run(name, func(b *testing.B) {
+			eye := pg.Super(b)
+			proxytest.Exec(b, eye, "create table if not exists bench_edges (i int)")
+			for range 100 {
+				proxytest.Exec(b, pg.Super(b), "begin", "select count(*) from pg_class")
+			}
+			proxytest.Exec(b, pg.Super(b), "begin", "lock table bench_edges in access share mode")
+			ctx, cancel := context.WithCancel(context.Background())
+			var last uint32
+			var wg sync.WaitGroup
+			for _, mode := range []string{"access exclusive", "access share"} {
+				conn := pg.Super(b)
+				last = conn.PgConn().PID()
+				proxytest.Exec(b, conn, "begin")
+				wg.Go(func() { _, _ = conn.Exec(ctx, "lock table bench_edges in "+mode+" mode") }) // ends with cancel
+				for waits := false; !waits; {
+					if err := eye.QueryRow(b.Context(), "select wait_event_type = 'Lock' is true from pg_stat_activity where pid = $1", last).Scan(&waits); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			w, err := New(Config{ConnString: pg.URL(pg.CreateRole(b, options), "postgres"), Timeout: 20 * time.Second})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if edges, err := w.Edges(b.Context(), []uint32{last}); err != nil || len(edges) != 2 {
+					b.Fatal(edges, err)
+				}
+			}
+			w.Close()
+			cancel()
+			wg.Wait()
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package proxytest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -201,7 +202,7 @@ func (r *Relay) pass(d Direction, from, to net.Conn) bool {
 				return false
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if half, ok := to.(*net.TCPConn); ok {
 				_ = half.CloseWrite()
 			}
