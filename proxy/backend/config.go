@@ -65,7 +65,7 @@ type Config struct {
 	// ApplicationSuffix is put behind each application_name.
 	ApplicationSuffix string
 
-	Pools  *pgwire.Pools
+	Pools  *pgwire.Pools // nil: one for all connections of the Dialer
 	Budget *pgwire.Budget
 }
 
@@ -133,6 +133,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TLSMode == TLSRequire && c.RootCAs != nil {
 		c.TLSMode = TLSVerifyCA // as libpq
+	}
+	if c.Pools == nil { // a pool per connection would keep a buffer for each idle one
+		c.Pools = &pgwire.Pools{}
 	}
 	if c.Host == "" {
 		c.Host, _, _ = net.SplitHostPort(c.Address)
