@@ -336,8 +336,11 @@ func (v *visitor) authenticate(ctx context.Context) error {
 		return v.loginFailed(ctx, n, "no rule")
 	}
 	account, err := cfg.Directory.Lookup(ctx, v.user, v.database)
-	if err == nil {
+	switch {
+	case err == nil:
 		v.account = account
+	case !errors.Is(err, pgauth.ErrUnknownLogin):
+		return v.directoryFailed(ctx, err)
 	}
 	v.result, err = v.srv.auth.Authenticate(ctx, pgauth.Exchange{
 		Reader: v.in, Writer: v.conn, Method: v.rule.Method, User: v.user, Account: v.account,
@@ -355,10 +358,11 @@ func (v *visitor) connect(ctx context.Context) (*session, error) {
 	if n := srv.caps.enter(v.user, srv.operator(v.user), &srv.cfg); n != nil {
 		return nil, v.loginFailed(ctx, n, "connection limit")
 	}
-	up, err := srv.cfg.Dialer.Dial(ctx, v.warehouseLogin(), v.upParams())
+	login := v.warehouseLogin()
+	up, err := srv.cfg.Dialer.Dial(ctx, login, v.upParams())
 	if err != nil {
 		srv.caps.leave(v.user)
-		return nil, v.dialFailed(ctx, err)
+		return nil, v.dialFailed(ctx, login, err)
 	}
 	s := v.session(up)
 	if err := v.welcome(s, up); err != nil {
@@ -392,20 +396,6 @@ func (v *visitor) upParams() []pgwire.Param {
 		params = append(params, pgwire.Param{Name: "database", Value: v.database})
 	}
 	return params
-}
-
-func (v *visitor) dialFailed(ctx context.Context, err error) error {
-	v.srv.cfg.Log.WarnContext(ctx, "warehouse refused or unreachable", slog.Any("error", err))
-	if se, ok := errors.AsType[*backend.ServerError](err); ok {
-		v.recordLogin(ctx, se.SQLState, "warehouse refused")
-		v.srv.metrics.logins.WithLabelValues("warehouse").Inc()
-		_ = v.write(se.Frame)
-		return errRefused
-	}
-	n := warehouseUnreachable()
-	v.recordLogin(ctx, n.Code, "warehouse unreachable")
-	v.srv.metrics.logins.WithLabelValues("unreachable").Inc()
-	return v.refuse(n)
 }
 
 // session makes the session of a visitor who is in.

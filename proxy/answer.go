@@ -37,8 +37,8 @@ func (s *session) frameLocked(tag byte, frame []byte, now time.Time) verdict {
 		s.captureLocked(frame)
 		return verdict{action: pgstate.Swallow}
 	}
-	// CopyData may be waiting for its CopyInResponse.
-	return verdict{action: step.Action, flush: tag == pgwire.MsgCopyInResponse}
+	// CopyData may be waiting for its CopyInResponse, a refusal for its turn.
+	return verdict{action: step.Action, flush: tag == pgwire.MsgCopyInResponse || (s.settling && s.m.Owed() == 0)}
 }
 
 func (s *session) captureLocked(frame []byte) {
@@ -91,7 +91,7 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 	}
 	e := s.execOf(&step.Entry)
 	if e == nil {
-		return verdict{}
+		return verdict{flush: s.settling && s.m.Owed() == 0}
 	}
 	if frame[0] == pgwire.MsgCommandComplete {
 		tag := pgwire.CommandTag(frame[pgwire.HeadSize:])
@@ -100,6 +100,7 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 		s.commandLocked(e, now)
 	}
 	e.idx++
+	settled := s.settling && s.m.Owed() == 0
 	if step.Done {
 		s.finishLocked(e, now)
 	}
@@ -114,7 +115,7 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 		e.tag = "COMMIT"
 		return verdict{action: pgstate.Swallow, put: pgwire.AppendCommandComplete(nil, "COMMIT")}
 	}
-	return verdict{}
+	return verdict{flush: settled}
 }
 
 // commandLocked follows transactions and SQL-level prepared statements.
@@ -185,6 +186,10 @@ func (s *session) errorLocked(step *pgstate.Step, frame []byte, now time.Time) v
 	s.clock = now
 	e := s.execOf(&step.Entry)
 	v := verdict{action: step.Action}
+	if s.breaking {
+		msg, _ := pgwire.Field(body, 'M')
+		s.breaking, s.broke = false, bytes.Contains(msg, []byte(copyBreak))
+	}
 	if step.Action == pgstate.Capture {
 		s.captureLocked(frame)
 		return verdict{action: pgstate.Swallow}

@@ -143,7 +143,7 @@ func (s *session) message(ctx context.Context, tag byte, size int) error {
 	case pgstate.Answer:
 		return s.answerSync(size)
 	case pgstate.Break:
-		return s.breakCopy(size)
+		return s.breakCopy(ctx, tag, size)
 	case pgstate.Go, pgstate.Wait:
 	}
 	switch tag {
@@ -207,7 +207,7 @@ func (s *session) gate(ctx context.Context, tag byte) (pgstate.Move, error) {
 			if move != pgstate.Wait {
 				return move, nil
 			}
-			if tag == pgwire.MsgSync && s.m.InDoubt() {
+			if s.m.InDoubt() {
 				s.resolveLocked()
 				continue
 			}
@@ -294,16 +294,30 @@ func (s *session) copyEnd(size int) error {
 	return s.forward(size)
 }
 
+// copyBreak is the reason of the CopyFail that breakCopy sends.
+const copyBreak = "unexpected message type during COPY from stdin"
+
 // breakCopy answers a message that is not allowed during COPY FROM STDIN by
-// failing the copy, as the server would.
-func (s *session) breakCopy(size int) error {
-	if err := s.in.Skip(size); err != nil {
-		return fmt.Errorf("%w: %w", errClientGone, err)
-	}
+// failing the copy, as the server would, which also takes the message. If the
+// copy had failed before, the message is judged anew.
+func (s *session) breakCopy(ctx context.Context, tag byte, size int) error {
 	s.mu.Lock()
+	s.breaking = true
 	s.m.CopyEnd()
 	s.mu.Unlock()
-	return s.write(pgwire.AppendString(nil, pgwire.MsgCopyFail, "unexpected message type during COPY from stdin"))
+	if err := s.write(pgwire.AppendString(nil, pgwire.MsgCopyFail, copyBreak)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	for s.breaking && !s.ended {
+		s.cond.Wait()
+	}
+	broke := s.broke
+	s.mu.Unlock()
+	if broke {
+		return s.skip(size)
+	}
+	return s.message(ctx, tag, size)
 }
 
 func (s *session) countIn(n int) {

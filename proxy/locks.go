@@ -16,6 +16,8 @@ type locks struct {
 	srv  *Server
 	wake chan struct{}
 
+	failing bool // run's alone: the warehouse cannot be asked, and that was said
+
 	mu       sync.Mutex
 	suspects map[*session]struct{}
 	edges    []policy.LockEdge // of the last look, for SHOW LOCKS
@@ -69,11 +71,13 @@ func (l *locks) look(ctx context.Context) bool {
 	l.edges, l.looked = edges, now
 	l.mu.Unlock()
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !l.failing {
 			l.srv.cfg.Log.WarnContext(ctx, "lock watch cannot ask the warehouse", slog.Any("error", err))
 		}
+		l.failing = true
 		return true
 	}
+	l.failing = false
 	if len(edges) == 0 {
 		return true
 	}
@@ -219,6 +223,6 @@ func (s *session) tellWaiter(o *policy.Order) {
 	s.noticed = true
 	s.mu.Unlock()
 	if !told {
-		s.notify(waiterNotice(o))
+		s.tell(waiterNotice(o))
 	}
 }

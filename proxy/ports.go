@@ -36,7 +36,9 @@ type Recorder interface {
 	Record(ctx context.Context, e *audit.Event) error
 }
 
-// Directory knows who may log in and as whom they go on to the warehouse.
+// Directory knows who may log in and as whom they go on to the warehouse. A
+// login that does not exist is pgauth.ErrUnknownLogin; on any other error
+// nobody is let in.
 type Directory interface {
 	Lookup(ctx context.Context, login, database string) (*pgauth.Account, error)
 	Warehouse(login string, groups []string, method pgauth.Method) pgauth.Login

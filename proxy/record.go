@@ -110,7 +110,7 @@ func (s *session) recordFinished() {
 		return
 	}
 	done, txs := s.finished, s.endedTx
-	s.finished, s.endedTx = s.spare[:0], nil
+	s.finished, s.spare, s.endedTx = s.spare[:0], nil, nil
 	s.mu.Unlock()
 	for i, e := range done {
 		s.recordOutcome(e)

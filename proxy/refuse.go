@@ -17,7 +17,14 @@ func (s *session) refuseQuery(size int, n *pgwire.Notice) error {
 	if err := s.skip(size); err != nil {
 		return err
 	}
+	if err := s.settleUnit(); err != nil {
+		return err
+	}
 	s.mu.Lock()
+	if s.m.Deaf() { // the unit has failed: the server would not have read it
+		s.mu.Unlock()
+		return nil
+	}
 	if !s.m.Touched() {
 		status := s.m.Status()
 		s.mu.Unlock()
@@ -27,6 +34,34 @@ func (s *session) refuseQuery(size int, n *pgwire.Notice) error {
 	s.m.Push(pgstate.Entry{Op: pgstate.OpSync, Ref: pgstate.NoRef})
 	s.mu.Unlock()
 	return s.write(pgwire.AppendEmpty(s.appendPoison(nil), pgwire.MsgSync))
+}
+
+// settleUnit waits for what is owed in an open unit of the extended protocol:
+// an error among it makes the server discard what follows.
+func (s *session) settleUnit() error {
+	s.mu.Lock()
+	settle := s.m.UnitOpen() && s.m.Owed() > 0
+	if settle {
+		s.m.Flushed()
+	}
+	s.mu.Unlock()
+	if !settle {
+		return nil
+	}
+	if err := s.write(pgwire.AppendEmpty(nil, pgwire.MsgFlush)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settling = true
+	for s.m.Owed() > 0 && !s.ended {
+		s.cond.Wait()
+	}
+	s.settling = false
+	if s.ended {
+		return s.cause
+	}
+	return nil
 }
 
 // refuseRun refuses run[decided]; what stands before it goes up, what stands

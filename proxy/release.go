@@ -51,7 +51,7 @@ func (s *session) release(ctx context.Context, o *policy.Order) {
 		if !told {
 			s.recordRelease(ctx, o, kind)
 			if !o.Observe {
-				s.notify(holderNotice(o))
+				s.tell(holderNotice(o))
 			}
 		}
 		return
@@ -99,7 +99,7 @@ func (s *session) rollback(ctx context.Context, o *policy.Order, kind policy.Idl
 	if err := s.write(frames); err != nil {
 		return
 	}
-	s.notify(holderNotice(o))
+	s.tell(holderNotice(o))
 	s.await(ctx, wait)
 	s.srv.metrics.releases.WithLabelValues(o.Mode.String()).Inc()
 }

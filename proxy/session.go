@@ -87,6 +87,9 @@ type session struct {
 	unitLost   *pgwire.Notice // a release ended the open unit after it ran something
 	queued     *exec          // in the waiting room
 	unqueue    string
+	breaking   bool // a CopyFail of ours is up in place of a message
+	broke      bool // and it was what ended the copy
+	settling   bool // clientPump waits until nothing is owed
 	pathStale  bool // the search_path must be read again
 	capture    func(frame []byte)
 	armed      time.Time
@@ -252,9 +255,24 @@ func (s *session) kill(n *pgwire.Notice) {
 	s.end(errKilled)
 }
 
-// notify sends a NOTICE; it is legal at any time between two messages.
+// notify sends a NOTICE from clientPump; it is legal at any time between two
+// messages.
 func (s *session) notify(n *pgwire.Notice) {
 	_, _ = s.out.Write(pgwire.AppendNotice(nil, n))
+}
+
+// tell sends a NOTICE on behalf of somebody else, who must not wait for this
+// client: one that does not read, or is in the middle of a long message, is
+// not told.
+func (s *session) tell(n *pgwire.Notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ticks.Go(func() { // ends with the write, at the latest with the session; run waits
+		_, _ = s.out.TryWrite(pgwire.AppendNotice(nil, n))
+	})
 }
 
 // Wake implements policy.Waker: the queued statement may move.

@@ -32,6 +32,8 @@ const (
 	stateFeature       = "0A000"
 	stateInvalidAuth   = "28000"
 	stateNoDatabase    = "3D000"
+	stateNotNow        = "57P03"
+	stateInternal      = "XX000"
 	stateSuccess       = "00000"
 )
 
@@ -165,6 +167,26 @@ func warehouseUnreachable() *pgwire.Notice {
 	return n
 }
 
+func directoryUnavailable() *pgwire.Notice {
+	n := fatal(stateNotNow, "login directory is unavailable", "directory")
+	n.Hint = "Try again in a moment; if it stays, tell the operators of this server."
+	return n
+}
+
+// warehouseMisconfigured is for faults that no second try mends. What they are
+// stands in the log: it is not the client's to know.
+func warehouseMisconfigured() *pgwire.Notice {
+	n := fatal(stateInternal, "internal error: this server cannot log in to the warehouse", "warehouse")
+	n.Hint = "The fault is in this server's configuration or in the warehouse's; tell its operators, whose log says what it is."
+	return n
+}
+
+func warehouseRefused() *pgwire.Notice {
+	n := fatal(stateInvalidAuth, "the warehouse refused the login that this server uses for you", "warehouse")
+	n.Hint = "Tell the operators of this server; their log says why."
+	return n
+}
+
 func protocolViolation() *pgwire.Notice {
 	return fatal(stateProtocol, "invalid message from the client: protocol synchronization was lost", "protocol")
 }
@@ -183,7 +205,7 @@ func tooManyClients() *pgwire.Notice {
 	return fatal(stateTooMany, "sorry, too many clients already", "connections")
 }
 
-func internalError() *pgwire.Notice { return fatal("XX000", "internal error", "internal") }
+func internalError() *pgwire.Notice { return fatal(stateInternal, "internal error", "internal") }
 
 func from(source, class string) string {
 	if source != "" {

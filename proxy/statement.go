@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/proxy/pgstate"
@@ -48,8 +49,11 @@ func (s *session) query(ctx context.Context, tag byte, size int) error {
 	if s.m.Owed() == 0 {
 		s.clock = now
 	}
-	s.m.Push(pgstate.Entry{Op: op, Ref: e.ref})
-	s.forwardedLocked(e, now)
+	if !s.m.Push(pgstate.Entry{Op: op, Ref: e.ref}) {
+		s.discardedLocked(e, now)
+	} else {
+		s.forwardedLocked(e, now)
+	}
 	s.rearmLocked(now)
 	s.mu.Unlock()
 	return s.forward(size)
@@ -188,9 +192,13 @@ func (s *session) pushRun(k int) (bytes int) {
 	for i := range k {
 		it := &s.scan.run[i]
 		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
-		s.pushLocked(it, body)
-		if it.exec != nil {
+		went := s.pushLocked(it, body)
+		switch {
+		case it.exec == nil:
+		case went:
 			s.forwardedLocked(it.exec, now)
+		default:
+			s.discardedLocked(it.exec, now)
 		}
 		bytes += it.size
 	}
@@ -198,39 +206,48 @@ func (s *session) pushRun(k int) (bytes int) {
 	return bytes
 }
 
-func (s *session) pushLocked(it *item, body []byte) {
+// discardedLocked ends an execution whose message the server will discard: an
+// error came between its decision and its turn.
+func (s *session) discardedLocked(e *exec, now time.Time) {
+	e.began, e.stop = now, stopSkipped
+	s.finishLocked(e, now)
+}
+
+// pushLocked tells the machine about one message; false: the server discards it.
+func (s *session) pushLocked(it *item, body []byte) bool {
 	e := pgstate.Entry{Ref: pgstate.NoRef}
 	switch it.tag {
 	case pgwire.MsgParse:
 		name, _, _ := pgwire.CString(body)
-		s.m.PushParse(e, name, it.facts)
+		return s.m.PushParse(e, name, it.facts)
 	case pgwire.MsgBind:
 		portal, _, _ := pgwire.CString(body)
 		s.bound = true
 		s.replacePortalLocked(portal)
 		s.slotLocked(it.exec)
 		e.Ref = it.exec.ref
-		s.m.PushBind(e, portal)
+		return s.m.PushBind(e, portal)
 	case pgwire.MsgExecute:
 		portal, _, _ := pgwire.CString(body)
 		s.bound = true
 		e.Op, e.Ref = pgstate.OpExecute, s.m.Portal(portal)
-		s.m.Push(e)
+		return s.m.Push(e)
 	case pgwire.MsgDescribe:
 		e.Op = pgstate.OpDescribe
-		s.m.Push(e)
+		return s.m.Push(e)
 	case pgwire.MsgClose:
 		kind, name, _ := pgwire.Target(body)
 		if kind == 'P' {
 			s.replacePortalLocked(name)
 		}
-		s.m.PushClose(e, kind, name)
+		return s.m.PushClose(e, kind, name)
 	case pgwire.MsgSync:
 		e.Op = pgstate.OpSync
-		s.m.Push(e)
+		return s.m.Push(e)
 	case pgwire.MsgFlush:
 		s.m.Flushed()
 	}
+	return true
 }
 
 // replacePortalLocked ends an execution whose portal is about to go, unless
@@ -285,9 +302,12 @@ func (s *session) largeBind(ctx context.Context, size int) error {
 	if s.m.Owed() == 0 {
 		s.clock = now
 	}
-	s.pushLocked(&item{tag: pgwire.MsgBind, exec: e}, appendName(nil, portal))
-	s.forwardedLocked(e, now)
-	e.bytesIn += int64(size)
+	if s.pushLocked(&item{tag: pgwire.MsgBind, exec: e}, appendName(nil, portal)) {
+		s.forwardedLocked(e, now)
+		e.bytesIn += int64(size)
+	} else {
+		s.discardedLocked(e, now)
+	}
 	s.rearmLocked(now)
 	s.mu.Unlock()
 	if err := s.upOut.Stream(s.in, size); err != nil {
@@ -317,12 +337,19 @@ const (
 	protocolFunction = "function"
 )
 
+// functionShape is the fingerprint of a FunctionCall: it has no text, so it is
+// none of the shapes that a rule or a quota can name, and that is known.
+const functionShape = "function"
+
 //nolint:gochecknoglobals // immutable facts shared by all sessions
 var (
 	functionBatch = &policy.Batch{
-		Statements: []policy.Statement{{Kind: policy.KindWrite, Verbs: policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs, Features: policy.FeatVolatileCall, PgAudit: "FUNCTION"}},
-		Verbs:      policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs, Features: policy.FeatVolatileCall,
-		VerbNames: []string{"function"},
+		Statements: []policy.Statement{{
+			Kind: policy.KindWrite, Verbs: policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs,
+			Features: policy.FeatVolatileCall, PgAudit: "FUNCTION", Fingerprint: functionShape,
+		}},
+		Verbs: policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs, Features: policy.FeatVolatileCall,
+		VerbNames: []string{"function"}, Fingerprint: functionShape,
 	}
 	unknownBatch = &policy.Batch{
 		Statements: []policy.Statement{{Verbs: policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall}},

@@ -20,6 +20,18 @@ func (m *Machine) Copy() CopyState {
 	return m.copy
 }
 
+// copyBegins: the server waits for data. What went up behind the command, other
+// than Sync and Flush, will be taken for a mistake and fail the copy.
+func (m *Machine) copyBegins() {
+	m.copy = CopyIn
+	for i := m.at + 1; i < len(m.q); i++ {
+		if m.q[i].Op != OpSync {
+			m.copy = copyDone
+			return
+		}
+	}
+}
+
 // CopyEnd notes that CopyDone or CopyFail goes up. The Syncs that went up
 // before it have been ignored once the server answers.
 func (m *Machine) CopyEnd() {
@@ -36,9 +48,22 @@ func (m *Machine) CopyEnd() {
 // Resolve decides that a Sync in doubt was ignored by the server: its
 // ReadyForQuery would have come by now.
 func (m *Machine) Resolve() {
-	if h := m.Head(); h != nil && h.maybe {
-		m.pop()
-		m.skip = m.Head() == nil
+	h := m.Head()
+	if h == nil || !h.maybe {
+		return
+	}
+	answered := h.answered
+	m.pop()
+	if m.Head() == nil {
+		m.skip, m.open = !answered, !answered
+	}
+}
+
+// doubt: a Sync in doubt got a ReadyForQuery. If another Sync stands behind
+// it, the answer may have been that one's.
+func (m *Machine) doubt() {
+	if h := m.Head(); h != nil && h.Op == OpSync && !h.Own {
+		h.maybe, h.answered = true, true
 	}
 }
 
@@ -61,22 +86,18 @@ func (m *Machine) admitCopy() Move {
 	return Drop
 }
 
-// copyEnded: the command ended, well or not. If it failed before the client
-// ended it, a Sync that had gone up early may have been ignored or not: a
-// failing BEFORE STATEMENT trigger leaves it to be answered, a bad row does not.
+// copyEnded: the command ended, well or not. After an error only the server
+// knows whether it had read, and ignored, a Sync that went up early: a failing
+// BEFORE STATEMENT trigger leaves it to be answered, a bad row does not.
 func (m *Machine) copyEnded(well bool) {
 	was := m.copy
 	m.copy = NoCopy
-	if was == CopyIn && !well {
-		for i := m.at; i < len(m.q); i++ {
-			if m.q[i].Op == OpSync {
-				m.q[i].maybe = true
-			}
-		}
+	if well || (was != CopyIn && was != copyDone) {
+		return
 	}
-	if was != copyDone {
-		for i := m.at; i < len(m.q); i++ {
-			m.q[i].void = false
+	for i := m.at; i < len(m.q); i++ {
+		if m.q[i].Op == OpSync && (was == CopyIn || m.q[i].void) {
+			m.q[i].maybe, m.q[i].void = true, false
 		}
 	}
 }

@@ -28,10 +28,11 @@ type Entry struct {
 	Hush   bool  // with Own false: swallow all but ReadyForQuery
 	Ref    int32 // the session's execution slot, or NoRef
 
-	name  string // Parse, Close: undone if it never happened
-	old   any
-	void  bool // Sync that the server ignores if its copy ends well
-	maybe bool // Sync of which only the server knows whether it was ignored
+	name     string // Parse, Close: undone if it never happened
+	old      any
+	void     bool // Sync that the server ignores if its copy ends well
+	maybe    bool // Sync of which only the server knows whether it was ignored
+	answered bool // with maybe: a ReadyForQuery came that may have been its
 }
 
 // Action says what becomes of a server message.
@@ -163,9 +164,17 @@ func (m *Machine) ready() bool {
 	return false
 }
 
-// Push notes that a message goes up. Parse and Close of a statement go through
-// PushParse and PushClose.
-func (m *Machine) Push(e Entry) {
+// Push notes that a message goes up. Parse, Bind and Close go through
+// PushParse, PushBind and PushClose. False: an error has come since the
+// message was admitted, and the server will discard it: nothing is owed.
+func (m *Machine) Push(e Entry) bool {
+	if m.discards(e) {
+		return false
+	}
+	if m.copy == CopyIn && e.Op != OpSync && !e.Own {
+		m.CopyEnd() // not allowed during COPY FROM STDIN: the server takes it and fails the copy
+		return false
+	}
 	m.compact()
 	switch e.Op {
 	case OpQuery, OpFunction:
@@ -187,7 +196,11 @@ func (m *Machine) Push(e Entry) {
 		m.deaf = true
 	}
 	m.q = append(m.q, e)
+	return true
 }
+
+// discards reports whether the server discards a message that goes up now.
+func (m *Machine) discards(e Entry) bool { return m.skip && e.Op != OpSync && !e.Own }
 
 // Flushed notes that a Flush went up.
 func (m *Machine) Flushed() { m.flat = false }
@@ -234,7 +247,7 @@ func (m *Machine) Server(tag byte, status byte) Step {
 		m.copyEnded(true)
 		s.Done = h.Op == OpExecute
 	case pgwire.MsgCopyInResponse:
-		m.copy = CopyIn
+		m.copyBegins()
 	case pgwire.MsgCopyOutResponse:
 		m.copy = CopyOut
 	case pgwire.MsgCopyBothResponse:
@@ -326,7 +339,11 @@ func (m *Machine) readyForQuery(status byte) Step {
 	}
 	m.tx = status
 	m.copy = NoCopy
+	maybe := h.maybe
 	m.pop()
+	if maybe {
+		m.doubt()
+	}
 	return s
 }
 

@@ -3,30 +3,35 @@ package pgstate
 import "strings"
 
 // PushParse notes a Parse. The facts take effect at once for the messages
-// behind it, and are taken back if the server refuses or skips it.
-func (m *Machine) PushParse(e Entry, name []byte, facts any) {
+// behind it, and are taken back if the server refuses or skips it. The result
+// is Push's.
+func (m *Machine) PushParse(e Entry, name []byte, facts any) bool {
 	e.Op = OpParse
+	if m.discards(e) || m.copy == CopyIn {
+		return m.Push(e)
+	}
 	if len(name) == 0 {
 		e.old, m.unnamed = m.unnamed, facts
-		m.Push(e)
-		return
+		return m.Push(e)
 	}
 	if m.stmts == nil {
 		m.stmts = make(map[string]any)
 	}
 	e.old = m.stmts[string(name)]
 	if e.old == nil && len(m.stmts) >= MaxNames {
-		m.Push(e)
-		return
+		return m.Push(e)
 	}
 	e.name = string(name)
 	m.stmts[e.name] = facts
-	m.Push(e)
+	return m.Push(e)
 }
 
 // PushClose notes a Close of a statement ('S') or portal ('P').
-func (m *Machine) PushClose(e Entry, kind byte, name []byte) {
+func (m *Machine) PushClose(e Entry, kind byte, name []byte) bool {
 	e.Op = OpClose
+	if m.discards(e) || m.copy == CopyIn {
+		return m.Push(e)
+	}
 	switch {
 	case kind == 'P':
 		if len(name) == 0 {
@@ -42,12 +47,15 @@ func (m *Machine) PushClose(e Entry, kind byte, name []byte) {
 			delete(m.stmts, e.name)
 		}
 	}
-	m.Push(e)
+	return m.Push(e)
 }
 
 // PushBind notes a Bind that makes a portal of an execution.
-func (m *Machine) PushBind(e Entry, portal []byte) {
+func (m *Machine) PushBind(e Entry, portal []byte) bool {
 	e.Op = OpBind
+	if m.discards(e) || m.copy == CopyIn {
+		return m.Push(e)
+	}
 	if len(portal) == 0 {
 		m.portal = e.Ref
 	} else {
@@ -58,7 +66,7 @@ func (m *Machine) PushBind(e Entry, portal []byte) {
 			m.portals[string(portal)] = e.Ref
 		}
 	}
-	m.Push(e)
+	return m.Push(e)
 }
 
 // Statement returns the facts of a prepared statement, nil if there are none.
