@@ -335,7 +335,7 @@ func (v *verdict) take(t *Ticket) *Refusal {
 	sc := scope{now: v.now, id: v.c.of, tags: v.batch.Tags, state: v.state}
 	for i := range v.facts.list {
 		f := &v.facts.list[i]
-		if f.control {
+		if f.free {
 			continue
 		}
 		sc.st, sc.names = f.st, f.names

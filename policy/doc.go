@@ -37,9 +37,10 @@
 //	   ▲                                  │
 //	   └──────── Waker ◄── waits ◄── Queue┘          Leave gives all back
 //
-// A ROLLBACK is never refused, and statements that control a transaction are
-// never charged to a quota and never wait: nobody is locked into a
-// transaction by a policy.
+// A ROLLBACK is never refused, and statements that control a transaction or the
+// session (BEGIN, COMMIT, SET, SHOW) are never charged to a quota and never
+// wait: nobody is locked into a transaction by a policy, and a driver can log in
+// when a quota is used up.
 //
 // # Locks
 //

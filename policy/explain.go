@@ -74,7 +74,7 @@ func (e *Engine) Explain(now time.Time, c *Conn, b *Batch, st *SessionState) Exp
 			if answers[n].Answer == "" || rank(l.Answer) > rank(answers[n].Answer) {
 				answers[n] = l
 			}
-			if q := rs.items[n].quota; q != nil && l.Answer != no.String() && !f.control {
+			if q := rs.items[n].quota; q != nil && l.Answer != no.String() && !f.free {
 				x.Quotas = e.explainQuota(x.Quotas, now, q, &sc)
 			}
 		}

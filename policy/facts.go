@@ -16,7 +16,7 @@ type facts struct {
 	sure     []uint64 // items whose facts hold
 	except   []uint64 // items with an exception that asks only for facts, and holds
 	noWait   bool     // by itself never waits
-	control  bool     // controls a transaction: never charged
+	free     bool     // controls a transaction or the session: never charged to a quota
 	rollback bool     // gives up a transaction: never refused
 }
 
@@ -62,10 +62,9 @@ func (rs *Ruleset) readFacts(f *facts, st *Statement, env *nameEnv) {
 			setBit(f.except, i)
 		}
 	}
-	f.control = st.Tx != TxNone
+	f.free = st.Tx != TxNone || st.Kind == KindSession || st.Kind == KindTransaction || st.Setting != "" || isShow(st.Masked)
 	f.rollback = st.Tx == TxRollback && !st.TxChain
-	f.noWait = f.control || st.Kind == KindSession || st.Kind == KindTransaction || st.Setting != "" ||
-		st.Features&FeatCatalogOnly != 0 || isShow(st.Masked)
+	f.noWait = f.free || st.Features&FeatCatalogOnly != 0
 }
 
 // exceptedBy tells whether an exception that lives on one side alone holds.
