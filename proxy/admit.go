@@ -383,19 +383,17 @@ func (v *visitor) warehouseLogin() pgauth.Login {
 	return login.For(v.user, v.result.Password)
 }
 
-// upParams returns the client's start-up parameters: they go up as they are;
-// the dialer leaves out what the warehouse would refuse.
+// upParams returns the client's start-up parameters: they go up as they are,
+// with one database, the one that was checked; the dialer sets the user and
+// leaves out what the warehouse would refuse.
 func (v *visitor) upParams() []pgwire.Param {
 	params := make([]pgwire.Param, 0, len(v.startup.Params)+1)
-	seen := false
 	for _, p := range v.startup.Params {
-		seen = seen || p.Name == "database"
-		params = append(params, p)
+		if p.Name != "user" && p.Name != "database" {
+			params = append(params, p)
+		}
 	}
-	if !seen {
-		params = append(params, pgwire.Param{Name: "database", Value: v.database})
-	}
-	return params
+	return append(params, pgwire.Param{Name: "database", Value: v.database})
 }
 
 // session makes the session of a visitor who is in.

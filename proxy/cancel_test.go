@@ -36,7 +36,7 @@ func TestCancelNeverHitsTheNext(t *testing.T) {
 				units := 1 + n%3
 				var msgs [][]byte
 				for u := range units {
-					sql := fmt.Sprintf("SELECT pg_sleep(0.02) /* w%d n%d u%d */", worker, n, u)
+					sql := fmt.Sprintf("SELECT pg_sleep(0.06) /* w%d n%d u%d */", worker, n, u)
 					if n%2 == 0 {
 						msgs = append(msgs, pt.Query(sql))
 					} else {
@@ -44,8 +44,8 @@ func TestCancelNeverHitsTheNext(t *testing.T) {
 					}
 				}
 				c.Send(msgs...)
-				// Unit 0 ends after 20 ms: the cancel comes around then.
-				wait := time.Duration(r.Int64N(int64(time.Duration(units)*22*time.Millisecond) + 1))
+				// Unit 0 ends after 60 ms: the cancel comes around then.
+				wait := time.Duration(r.Int64N(int64(time.Duration(units)*66*time.Millisecond) + 1))
 				done := make(chan struct{})
 				started := make(chan struct{})
 				go func() {
