@@ -21,6 +21,7 @@ public class Matrix {
     static final Map<String, String> ENV = System.getenv();
     static final boolean GOVERNED = "1".equals(ENV.get("LK_GOVERNED"));
     static final String REFUSAL = GOVERNED ? "forbidden is closed here" : "permission denied";
+    static final String UNREADABLE = GOVERNED ? "42501" : "42601"; // what cannot be parsed meets every deny rule it might fall under
     static final String USER = ENV.get("LK_USER");
     static final String SLOW_USER = ENV.get("LK_SLOW_USER"); // its statements are cut off after LIMIT seconds
     static final double LIMIT = 2.0;
@@ -202,8 +203,8 @@ public class Matrix {
                 expect(r.getInt(1), i, "result");
                 s.getMoreResults();
             }
-            s.execute("do $$ begin raise notice 'hello'; end $$");
-            expect(s.getWarnings().getMessage(), "hello", "notice");
+            s.execute("drop table if exists nothing_here");
+            expect(s.getWarnings().getMessage(), "table \"nothing_here\" does not exist, skipping", "notice");
             s.execute("");
             s.execute("-- nothing but a comment");
         }
@@ -264,11 +265,11 @@ public class Matrix {
     void copyIn(Connection c) throws Exception {
         c.setAutoCommit(false);
         StringBuilder rows = new StringBuilder();
-        for (int i = 0; i < 100000; i++) rows.append(i).append("\tline ").append(i).append('\n');
+        for (int i = 0; i < 20000; i++) rows.append(i).append("\tline ").append(i).append('\n');
         CopyManager copy = c.unwrap(PGConnection.class).getCopyAPI();
         byte[] bytes = rows.toString().getBytes(StandardCharsets.UTF_8);
-        expect(copy.copyIn("copy scratch from stdin", new ByteArrayInputStream(bytes)), 100000L, "rows copied");
-        expect(one(c, "select count(*) from scratch"), 100000L, "rows");
+        expect(copy.copyIn("copy scratch from stdin", new ByteArrayInputStream(bytes)), 20000L, "rows copied");
+        expect(one(c, "select count(*) from scratch"), 20000L, "rows");
         c.rollback();
     }
 
@@ -379,7 +380,7 @@ public class Matrix {
 
     void error(Connection c) throws Exception {
         raises("42P01", "", () -> one(c, "select * from no_such_table where i = ?", 1));
-        raises("42601", "", () -> run(c, "selec 1"));
+        raises(UNREADABLE, "", () -> run(c, "selec 1"));
         raises("22012", "", () -> run(c, "select 1/(i - 500) from generate_series(1, 1000) i"));
         alive(c);
     }

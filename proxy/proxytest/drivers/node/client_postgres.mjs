@@ -51,11 +51,11 @@ await m.run({
     m.expect([rows.length, { ...rows[999] }], [1000, { i: 1000, t: 'row 1000' }])
     const several = await sql`select 1 as a; select 2 as a`.simple()
     m.expect(several.map((r) => r[0].a), [1, 2])
-    await sql`do $$ begin raise notice 'hello'; end $$`
+    await sql`drop table if exists nothing_here`
     await sql.unsafe('')
     await sql.unsafe('-- nothing but a comment')
     await alive(sql)
-    m.expect(notices, ['hello'])
+    m.expect(notices, ['table "nothing_here" does not exist, skipping'])
     await sql.end()
   },
 
@@ -144,7 +144,7 @@ await m.run({
 
   error: connected(async (sql) => {
     await m.raises('42P01', sql`select * from no_such_table where i = ${1}`)
-    await m.raises('42601', sql.unsafe('selec 1'))
+    await m.raises(m.unreadable, sql.unsafe('selec 1'))
     await m.raises('22012', sql`select 1/(i - 500) from generate_series(1, 1000) i`)
     await sql`select 1` // the driver hands the rows before the error to the next query
     await alive(sql)

@@ -25,6 +25,7 @@ const slack = 1.5 // what a busy machine may add before a time-out counts as lat
 export const largeSQL = "repeat('abcdefgh', 8388608)"
 export const largeText = () => 'abcdefgh'.repeat(8388608)
 export const oversizeSQL = () => 'select 1 as one /* ' + 'x'.repeat(17 << 20) + ' */'
+export const unreadable = governed ? '42501' : '42601' // what cannot be parsed meets every deny rule it might fall under
 export const refusal = governed ? 'forbidden is closed here' : 'permission denied'
 
 // The packages lie in the cache, not beside this file.

@@ -16,6 +16,7 @@ $| = 1;
 my %e = map { $_ => $ENV{$_} // '' } grep { /^LK_/ } keys %ENV;
 my $governed = ($e{LK_GOVERNED} // '') eq '1';
 my $refusal = $governed ? 'forbidden is closed here' : 'permission denied';
+my $unreadable = $governed ? '42501' : '42601';    # what cannot be parsed meets every deny rule it might fall under
 my ($limit, $slack) = (2.0, 1.5);    # seconds: what the slow user gets, and what a busy machine may add
 my $large_sql = "repeat('abcdefgh', 8388608)";
 
@@ -90,8 +91,8 @@ my %check = (
         my $notice = '';
         local $SIG{__WARN__} = sub { $notice .= $_[0] };
         $dbh->{PrintWarn} = 1;
-        $dbh->do(q{do $$ begin raise warning 'hello'; end $$});
-        expect($notice =~ /hello/ ? 1 : 0, 1, 'notice');
+        $dbh->do(q{drop table if exists nothing_here});
+        expect($notice =~ /does not exist, skipping/ ? 1 : 0, 1, 'notice');
         alive($dbh);
     },
     bind_types => sub {
@@ -125,9 +126,9 @@ my %check = (
         my $dbh = dbh();
         $dbh->begin_work;
         $dbh->do('copy scratch from stdin');
-        $dbh->pg_putcopydata("$_\tline $_\n") for 1 .. 100000;
+        $dbh->pg_putcopydata("$_\tline $_\n") for 1 .. 20000;
         $dbh->pg_putcopyend;
-        expect(one($dbh, 'select count(*) from scratch'), 100000);
+        expect(one($dbh, 'select count(*) from scratch'), 20000);
         $dbh->rollback;
     },
     copy_out => sub {
@@ -181,7 +182,7 @@ my %check = (
     error => sub {
         my $dbh = dbh();
         raises('42P01', undef, $dbh, sub { $dbh->do('select * from no_such_table where i = ?', undef, 1) });
-        raises('42601', undef, $dbh, sub { $dbh->do('selec 1') });
+        raises($unreadable, undef, $dbh, sub { $dbh->do('selec 1') });
         alive($dbh);
     },
     error_in_tx => sub { failing_tx('select * from no_such_table where i = ?', '42P01') },

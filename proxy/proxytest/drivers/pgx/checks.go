@@ -27,7 +27,7 @@ func (m *matrix) checks() []check {
 		{"pipeline", m.with(m.pipeline)},
 		{"notify", m.with(m.notify)},
 		{"cancel", m.with(cancelRunning)},
-		{"error", m.with(failing)},
+		{"error", m.with(m.failing)},
 		{"error_in_tx", m.inTx(m.url, "select * from no_such_table where i = $1", "42P01", "")},
 		{"refuse", m.with(m.refuse)},
 		{"refuse_in_tx", m.inTx(m.url, "select * from forbidden where i = $1", "42501", m.refusal())},
@@ -141,13 +141,13 @@ func copyIn(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	n, err := tx.CopyFrom(ctx, pgx.Identifier{"scratch"}, []string{"i", "t"},
-		pgx.CopyFromSlice(100000, func(i int) ([]any, error) { return []any{i, fmt.Sprint("line ", i)}, nil }))
+		pgx.CopyFromSlice(20000, func(i int) ([]any, error) { return []any{i, fmt.Sprint("line ", i)}, nil }))
 	if err != nil {
 		return err
 	}
 	return all(
-		func() error { return expect("rows copied", n, 100000) },
-		func() error { return one(ctx, conn, 100000, "select count(*) from scratch") },
+		func() error { return expect("rows copied", n, 20000) },
+		func() error { return one(ctx, conn, 20000, "select count(*) from scratch") },
 		func() error { return tx.Rollback(ctx) },
 	)
 }
@@ -245,9 +245,13 @@ func cancelRunning(ctx context.Context, conn *pgx.Conn) error {
 	return alive(ctx, conn)
 }
 
-func failing(ctx context.Context, conn *pgx.Conn) error {
+func (m *matrix) failing(ctx context.Context, conn *pgx.Conn) error {
+	unreadable := "42601"
+	if m.governed { // what cannot be parsed meets every deny rule it might fall under
+		unreadable = "42501"
+	}
 	for sql, code := range map[string]string{
-		"select * from no_such_table": "42P01", "selec 1": "42601", "select 1/(i - 500) from generate_series(1, 1000) i": "22012",
+		"select * from no_such_table": "42P01", "selec 1": unreadable, "select 1/(i - 500) from generate_series(1, 1000) i": "22012",
 	} {
 		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeSimpleProtocol} {
 			if err := raises(do(ctx, conn, sql, mode), code, ""); err != nil {
@@ -318,14 +322,12 @@ func (m *matrix) timeout(ctx context.Context) error {
 func largeText() string { return strings.Repeat(largeUnit, largeSize/len(largeUnit)) }
 
 func largeResult(ctx context.Context, conn *pgx.Conn) error {
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeSimpleProtocol} {
-		var got string
-		if err := conn.QueryRow(ctx, "select "+largeSQL, mode).Scan(&got); err != nil {
-			return err
-		}
-		if err := expect("64 MiB the same", got == largeText(), true); err != nil {
-			return err
-		}
+	var got string
+	if err := conn.QueryRow(ctx, "select "+largeSQL).Scan(&got); err != nil {
+		return err
+	}
+	if err := expect("64 MiB the same", got == largeText(), true); err != nil {
+		return err
 	}
 	return alive(ctx, conn)
 }

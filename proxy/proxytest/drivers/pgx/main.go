@@ -80,8 +80,9 @@ type matrix struct {
 
 func newMatrix() *matrix {
 	url := func(user string) string {
-		return fmt.Sprintf("host=%s port=%s user=%s password=%s dbname=%s sslmode=%s sslrootcert='%s'",
-			os.Getenv("LK_HOST"), os.Getenv("LK_PORT"), user, os.Getenv("LK_PASSWORD"), os.Getenv("LK_DB"),
+		password := strings.ReplaceAll(os.Getenv("LK_PASSWORD"), "'", `\'`)
+		return fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=%s sslmode=%s sslrootcert='%s'",
+			os.Getenv("LK_HOST"), os.Getenv("LK_PORT"), user, password, os.Getenv("LK_DB"),
 			os.Getenv("LK_SSLMODE"), os.Getenv("LK_CA"))
 	}
 	return &matrix{

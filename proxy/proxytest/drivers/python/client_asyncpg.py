@@ -51,11 +51,11 @@ class Asyncpg:
         conn.add_log_listener(lambda _, note: notices.append(note.message))
         rows = await conn.fetch("select i, 'row ' || i as t from generate_series(1, $1::int) i", 1000)
         m.expect((len(rows), tuple(rows[999])), (1000, (1000, "row 1000")))
-        await conn.execute("select 1; select 2; do $$ begin raise notice 'hello'; end $$")
+        await conn.execute("select 1; select 2; drop table if exists nothing_here")
         m.expect(await conn.fetch(""), [])
         m.expect(await conn.fetch("-- nothing but a comment"), [])
         await alive(conn)
-        m.expect(notices, ["hello"])
+        m.expect(notices, ['table "nothing_here" does not exist, skipping'])
         await conn.close()
 
     async def bind_types(self):
@@ -90,9 +90,9 @@ class Asyncpg:
     async def copy_in(self):
         conn = await connect()
         async with conn.transaction():
-            tag = await conn.copy_records_to_table("scratch", records=((i, f"line {i}") for i in range(100000)))
-            m.expect(tag, "COPY 100000")
-            m.expect(await conn.fetchval("select count(*) from scratch"), 100000)
+            tag = await conn.copy_records_to_table("scratch", records=((i, f"line {i}") for i in range(20000)))
+            m.expect(tag, "COPY 20000")
+            m.expect(await conn.fetchval("select count(*) from scratch"), 20000)
             await conn.execute("delete from scratch")
         await conn.close()
 
@@ -179,7 +179,7 @@ class Asyncpg:
     async def error(self):
         conn = await connect()
         await raises("42P01", conn.fetch("select * from no_such_table where i = $1", 1))
-        await raises("42601", conn.execute("selec 1"))
+        await raises(m.UNREADABLE, conn.execute("selec 1"))
         await raises("22012", conn.fetch("select 1/(i - 500) from generate_series(1, 1000) i"))
         await alive(conn)
         await conn.close()

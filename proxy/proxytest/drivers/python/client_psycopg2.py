@@ -61,8 +61,8 @@ class Psycopg2:
             m.expect((len(rows), rows[999]), (1000, (1000, "row 1000")))
             cur.execute("select 1; select 2; select 3")
             m.expect(cur.fetchone(), (3,), "last of several")
-            cur.execute("do $$ begin raise notice 'hello'; end $$")
-        m.expect(conn.notices[-1].strip(), "NOTICE:  hello", "notice")
+            cur.execute("drop table if exists nothing_here")
+        m.expect(conn.notices[-1].strip(), 'NOTICE:  table "nothing_here" does not exist, skipping', "notice")
         m.raises(lambda e: "empty" in str(e), True, lambda: do(conn, ""))
         alive(conn)
 
@@ -90,15 +90,16 @@ class Psycopg2:
         for i in range(500):
             m.expect(one(conn, "execute twice(%s)", [i]), i * 2)
         do(conn, "deallocate twice")
-        m.raises(state, "26000", lambda: do(conn, "execute twice(1)"))
+        # EXECUTE of what the door never saw prepared may be anything: the deny rule stands before it
+        m.raises(state, "42501" if m.GOVERNED else "26000", lambda: do(conn, "execute twice(1)"))
         alive(conn)
 
     def copy_in(self):
         conn = connect()
         with conn.cursor() as cur:
-            cur.copy_expert("copy scratch from stdin", io.StringIO("".join(f"{i}\tline {i}\n" for i in range(100000))))
-            m.expect(cur.rowcount, 100000, "rows copied")
-        m.expect(one(conn, "select count(*) from scratch"), 100000)
+            cur.copy_expert("copy scratch from stdin", io.StringIO("".join(f"{i}\tline {i}\n" for i in range(20000))))
+            m.expect(cur.rowcount, 20000, "rows copied")
+        m.expect(one(conn, "select count(*) from scratch"), 20000)
         conn.rollback()
         m.expect(one(conn, "select count(*) from scratch"), 0)
 
@@ -156,7 +157,7 @@ class Psycopg2:
     def error(self):
         conn = autocommit()
         m.raises(state, "42P01", lambda: do(conn, "select * from no_such_table"))
-        m.raises(state, "42601", lambda: do(conn, "selec 1"))
+        m.raises(state, m.UNREADABLE, lambda: do(conn, "selec 1"))
         m.raises(state, "22012", lambda: do(conn, "select 1/(i - 500) from generate_series(1, 1000) i"))
         alive(conn)
 

@@ -53,9 +53,11 @@ check_x_same() {
   cmp -s "$work/a" "$work/b" || fail "$(diff "$work/a" "$work/b" | head -5)"
 }
 
-# A dump with two workers shares a snapshot over several connections.
+# A dump with two workers. They could share a snapshot, but the function that
+# exports it is nothing the door can see through without a catalog of this
+# database, and so the deny rule stands before it.
 check_pipeline() {
-  pg_dump -Fd -j 2 -T forbidden -f "$work/dir" 2>"$work/why" && rm "$work/why"
+  pg_dump -Fd -j 2 --no-synchronized-snapshots -T forbidden -f "$work/dir" 2>"$work/why" && rm "$work/why"
 }
 
 check_refuse() {

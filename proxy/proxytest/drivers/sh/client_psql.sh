@@ -20,7 +20,7 @@ check_query() {
     expect "$(printf 'select 1 \\; select 2;' | q | tr '\n' ' ')" "1 2 " "one string of two" &&
     expect "$(printf 'select 1 as a, now() as b \\gdesc\n' | q | tr '\n' ' ')" "a|integer b|timestamp with time zone " gdesc &&
     expect "$(printf -- '-- a comment\n;select 1;' | q)" 1 "empty query" &&
-    has "$(q -c "do \$\$ begin raise notice 'hello'; end \$\$")" "hello" &&
+    has "$(q -c "drop table if exists nothing_here")" "does not exist, skipping" &&
     has "$(q -c '\d scratch' -c '\dt')" "integer" "forbidden"
 }
 
@@ -34,9 +34,9 @@ check_prepared_many() {
 }
 
 check_copy_in() {
-  seq 100000 | sed 's/$/\tline/' >"$work/rows"
-  expect "$(q -c begin -c "\\copy scratch from '$work/rows'" -c 'select count(*) from scratch' -c rollback)" 100000 rows &&
-    expect "$(q -c begin -c 'copy scratch from stdin' -c 'select count(*) from scratch' -c rollback <"$work/rows")" 100000 stdin
+  seq 20000 | sed 's/$/\tline/' >"$work/rows"
+  expect "$(q -c begin -c "\\copy scratch from '$work/rows'" -c 'select count(*) from scratch' -c rollback)" 20000 rows &&
+    expect "$(q -c begin -c 'copy scratch from stdin' -c 'select count(*) from scratch' -c rollback <"$work/rows")" 20000 stdin
 }
 
 check_copy_out() {
@@ -85,7 +85,7 @@ interrupted() {
 check_cancel() { lasts 400 2500 interrupted && has "$(<"$work/cancelled")" 57014 "user request"; }
 
 check_error() {
-  has "$(q -c 'select * from no_such_table' -c 'selec 1' -c 'select 40 + 2')" 42P01 42601 $'\n42'
+  has "$(q -c 'select * from no_such_table' -c 'selec 1' -c 'select 40 + 2')" 42P01 "$unreadable" $'\n42'
 }
 
 # in_tx SQL SQLSTATE TEXT: the statement fails its transaction, and under
@@ -118,7 +118,7 @@ check_timeout_in_tx() { lasts 3900 6500 timed_out_in_tx; }
 check_large_result() {
   q -o "$work/large" -c "select repeat('abcdefgh', 8388608)"
   expect "$(stat -c %s "$work/large")" 67108865 bytes &&
-    expect "$(md5sum <"$work/large" | cut -c1-32)" "$({ yes abcdefgh | head -8388608 | tr -d '\n'; echo; } | md5sum | cut -c1-32)" md5
+    expect "$(md5sum <"$work/large" | cut -c1-32)" "$(psql -XqAt "$LK_KILL" -c "select md5(repeat('abcdefgh', 8388608) || e'\n')")" md5
 }
 
 check_large_bind() { skip "psql 15 binds nothing"; }

@@ -19,7 +19,11 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 refusal="permission denied"
-[[ "${LK_GOVERNED:-0}" == 1 ]] && refusal="forbidden is closed here"
+unreadable=42601
+if [[ "${LK_GOVERNED:-0}" == 1 ]]; then
+  refusal="forbidden is closed here"
+  unreadable=42501 # what cannot be parsed meets every deny rule it might fall under
+fi
 
 fail() { echo "$*" >"$work/why"; return 1; }
 skip() { echo "$*" >"$work/skip"; return 1; }
