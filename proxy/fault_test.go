@@ -141,8 +141,9 @@ func TestHalfFramesOfTheWarehouse(t *testing.T) {
 		{"nothing more", answer(pt.Hangup()), "T D E(08006) EOF"},
 		{"a length below four", answer(pt.Reply([]byte{'D', 0, 0, 0, 3})), "T D E(08006) EOF"},
 		{"a negative length", answer(pt.Reply([]byte{'D', 0xff, 0xff, 0xff, 0xff})), "T D E(08006) EOF"},
-		{"an error of 1 GiB", answer(pt.Reply([]byte{'E', 0x40, 0, 0, 0})), "T D E(08006) EOF"},
-		{"a ready of 1 GiB", answer(pt.Reply([]byte{'Z', 0x40, 0, 0, 0})), "T D E(08006) EOF"},
+		{"a row above 1 GiB", answer(pt.Reply([]byte{'D', 0x40, 0, 0, 0})), "T D E(08006) EOF"},
+		{"an error of 1 GiB", answer(pt.Reply([]byte{'E', 0x3f, 0xff, 0xff, 0xff})), "T D E(08006) EOF"},
+		{"a ready of 1 GiB", answer(pt.Reply([]byte{'Z', 0x3f, 0xff, 0xff, 0xff})), "T D E(08006) EOF"},
 		{"zeros", answer(pt.Reply(make([]byte, 100))), "T D E(08006) EOF"},
 	}
 	for _, c := range cases {
@@ -160,7 +161,7 @@ func TestHalfFramesOfTheWarehouse(t *testing.T) {
 // A row of 1 GiB goes through as it comes; no side holds it.
 func TestRowThatClaimsAGibibyte(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 30
+	const size = 1<<30 - 1 // the most the protocol has
 	head := binary.BigEndian.AppendUint32([]byte{'D'}, size)
 	begun := make(chan struct{})
 	fake := pt.StartFake(t, pt.Script{

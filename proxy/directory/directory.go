@@ -2,14 +2,13 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 
 	"github.com/lockkeeper/lockkeeper/proxy/pgauth"
 )
 
 // ErrUnknown says that there is no such login.
-var ErrUnknown = errors.New("no such login")
+var ErrUnknown = pgauth.ErrUnknownLogin
 
 // Config is where accounts come from.
 type Config struct {

@@ -1,6 +1,13 @@
 package pgauth
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnknownLogin is what a directory answers about a login that does not
+// exist. Any other error means that it could not say.
+var ErrUnknownLogin = errors.New("no such login")
 
 // Method is a way to prove a login.
 type Method string

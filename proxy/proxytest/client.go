@@ -322,3 +322,12 @@ func reset(conn net.Conn) {
 	}
 	_ = conn.Close()
 }
+
+// ReadFull reads raw bytes, for tests of messages that never end.
+func (c *Client) ReadFull(p []byte) (int, error) {
+	n, err := io.ReadFull(c.in, p)
+	if err != nil {
+		return n, fmt.Errorf("read: %w", err)
+	}
+	return n, nil
+}

@@ -235,3 +235,16 @@ func credentials() *syscall.SysProcAttr {
 	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
 }
+
+// KillProcess ends a process the hard way, as the kernel does when memory is
+// short: a backend, by the pid it gives itself.
+func KillProcess(tb testing.TB, pid string) {
+	tb.Helper()
+	n, err := strconv.Atoi(pid)
+	if err != nil || n <= 1 {
+		tb.Fatalf("no process id: %q", pid)
+	}
+	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+		tb.Fatalf("kill %d: %v", n, err)
+	}
+}
