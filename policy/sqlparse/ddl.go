@@ -35,13 +35,19 @@ func (w *walker) ddl(n *pg.Node) {
 		w.target(v.CreateTrigStmt.GetRelation())
 	case *pg.Node_RuleStmt:
 		w.target(v.RuleStmt.GetRelation())
+		w.mentions(v.RuleStmt.GetActions()...)
+		w.mentions(v.RuleStmt.GetWhereClause())
 	case *pg.Node_CreatePolicyStmt:
 		w.target(v.CreatePolicyStmt.GetTable())
+		w.mentions(v.CreatePolicyStmt.GetQual(), v.CreatePolicyStmt.GetWithCheck())
 	case *pg.Node_AlterPolicyStmt:
 		w.target(v.AlterPolicyStmt.GetTable())
+		w.mentions(v.AlterPolicyStmt.GetQual(), v.AlterPolicyStmt.GetWithCheck())
 	case *pg.Node_IndexStmt:
 		w.target(v.IndexStmt.GetRelation())
-	case *pg.Node_CreateFunctionStmt, *pg.Node_AlterFunctionStmt, *pg.Node_CreatePublicationStmt, *pg.Node_AlterPublicationStmt:
+	case *pg.Node_CreateFunctionStmt:
+		w.createFunction(v.CreateFunctionStmt)
+	case *pg.Node_AlterFunctionStmt, *pg.Node_CreatePublicationStmt, *pg.Node_AlterPublicationStmt:
 	case *pg.Node_ImportForeignSchemaStmt, *pg.Node_DropOwnedStmt, *pg.Node_ReassignOwnedStmt, *pg.Node_DropdbStmt, *pg.Node_AlterTableMoveAllStmt:
 		w.Unknown |= policy.UnknownWrites
 	case *pg.Node_CreateExtensionStmt, *pg.Node_AlterExtensionStmt:
@@ -99,10 +105,22 @@ func (w *walker) createAs(s *pg.CreateTableAsStmt) {
 	w.into(s.GetInto())
 }
 
-// mentions notes the tables of a query that is stored, not run.
-func (w *walker) mentions(query *pg.Node) {
+// createFunction: the server looks the tables of a body in SQL up, and locks them,
+// when the function is made; that of a string is not read here.
+func (w *walker) createFunction(s *pg.CreateFunctionStmt) {
+	w.mentions(s.GetSqlBody())
+	for _, o := range s.GetOptions() {
+		d := o.GetDefElem()
+		if d.GetDefname() == "language" && d.GetArg().GetString_().GetSval() == "sql" && s.GetSqlBody() == nil {
+			w.Unknown |= policy.UnknownReads | policy.UnknownWrites
+		}
+	}
+}
+
+// mentions notes the tables of queries that are stored, not run.
+func (w *walker) mentions(stored ...*pg.Node) {
 	inner := walker{newFacts(w.dialect)}
-	inner.node(query, nil)
+	inner.list(stored, nil)
 	for _, r := range inner.Reads {
 		w.read(r)
 	}

@@ -1,0 +1,168 @@
+package sqlparse
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/policy/sqllex"
+)
+
+func seedTexts(tb testing.TB) []string {
+	tb.Helper()
+	var out []string
+	for _, row := range readCorpus(tb) {
+		out = append(out, row.SQL)
+	}
+	for _, c := range readBypass(tb) {
+		out = append(out, c.sql)
+	}
+	files, err := filepath.Glob("testdata/facts/*.txt")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for part := range strings.SplitSeq(string(text), "\n== ") {
+			_, rest, _ := strings.Cut(part, "\n")
+			sql, _, _ := strings.Cut(rest, "\n----")
+			out = append(out, unwrite(sql))
+		}
+	}
+	return out
+}
+
+// headVerbs is what the first word of a statement says it does, at the least.
+var headVerbs = map[string]policy.Verbs{
+	"select": policy.VerbRead, "values": policy.VerbRead, "table": policy.VerbRead,
+	"insert": policy.VerbInsert, "update": policy.VerbUpdate, "delete": policy.VerbDelete, "merge": policy.VerbMerge,
+	"truncate": policy.VerbTruncate, "drop": policy.VerbDDL, "create": policy.VerbDDL, "alter": policy.VerbDDL | policy.VerbGrant,
+	"grant": policy.VerbGrant, "revoke": policy.VerbGrant, "call": policy.VerbCall, "do": policy.VerbCall,
+	"begin": policy.VerbTransaction, "commit": policy.VerbTransaction, "rollback": policy.VerbTransaction,
+	"set": policy.VerbSession, "reset": policy.VerbSession, "vacuum": policy.VerbUtility,
+	"copy": policy.VerbCopyIn | policy.VerbCopyOut | policy.VerbDDL | policy.VerbUtility,
+}
+
+// FuzzParse: any text in any environment has facts that are no looser than what
+// its first words say, as many statements as the lexer sees, and bounded text.
+func FuzzParse(f *testing.F) {
+	for _, sql := range seedTexts(f) {
+		f.Add(sql)
+	}
+	p := newParser(f, Config{MaxBytes: 1 << 20})
+	f.Fuzz(func(t *testing.T, sql string) {
+		for _, env := range []Env{{StdStrings: On}, {StdStrings: Off}, {}, {Dialect: sqllex.Redshift}, {StdStrings: On, Encoding: "SJIS"}} {
+			b := p.Parse([]byte(sql), env)
+			bounded(t, sql, b)
+			if env.Encoding == "" {
+				noLooser(t, sql, env, b)
+			}
+		}
+	})
+}
+
+func bounded(t *testing.T, sql string, b *policy.Batch) {
+	t.Helper()
+	if len(b.Masked) > policy.MaxMasked || b.Bytes != len(sql) || b.Empty != (len(b.Statements) == 0) {
+		t.Fatalf("%q: batch %+v", sql, b)
+	}
+	for i, s := range b.Statements {
+		if s.Start < 0 || s.End > len(sql) || s.Start >= s.End && sql != "" || i > 0 && s.Start < b.Statements[i-1].Start {
+			t.Fatalf("%q: statement %d at %d-%d", sql, i, s.Start, s.End)
+		}
+		if len(s.Fingerprint) < 16 {
+			t.Fatalf("%q: fingerprint %q", sql, s.Fingerprint)
+		}
+		if (s.Kind == policy.KindUnknown) != s.Verbs.Has(policy.VerbUnknown) && s.Prepare != policy.SQLExecute && s.Kind != policy.KindDDL && s.Kind != policy.KindSession {
+			t.Fatalf("%q: kind %v with verbs %v", sql, s.Kind, s.Verbs)
+		}
+	}
+}
+
+func noLooser(t *testing.T, sql string, env Env, b *policy.Batch) {
+	t.Helper()
+	if strings.IndexByte(sql, 0) >= 0 {
+		return
+	}
+	d := decode(sql, utf8Text)
+	modes := []sqllex.Mode{{Dialect: env.Dialect, Backslash: env.StdStrings == Off}}
+	if env.StdStrings == Unknown && env.Dialect == sqllex.Postgres {
+		modes = append(modes, sqllex.Mode{Backslash: true})
+	}
+	for _, mode := range modes {
+		spans := sqllex.Split(d.text, mode, maxStatements)
+		if len(b.Statements) < len(spans) {
+			t.Fatalf("%q %+v: %d statements, the lexer sees %d", sql, env, len(b.Statements), len(spans))
+		}
+		for _, s := range spans {
+			ts := newTokens(d.text[s.Start:s.End], mode)
+			want, known := headVerbs[ts.at(0).word]
+			if known && !b.Verbs.Has(want|policy.VerbUnknown) {
+				t.Fatalf("%q %+v: verbs %v for %q", sql, env, b.Verbs, d.text[s.Start:s.End])
+			}
+		}
+	}
+}
+
+// FuzzScanner: what the grammar finds, the scanner of tokens finds too, or it says
+// that it does not know. The scanner stands alone where Redshift is not Postgres.
+func FuzzScanner(f *testing.F) {
+	for _, sql := range seedTexts(f) {
+		f.Add(sql)
+	}
+	f.Fuzz(func(t *testing.T, sql string) { scannerAgrees(t, sql) })
+}
+
+func TestScannerFindsWhatTheGrammarFinds(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, sql := range seedTexts(t) {
+		n += scannerAgrees(t, sql)
+	}
+	if n < 150 {
+		t.Errorf("only %d statements were compared", n)
+	}
+}
+
+func scannerAgrees(t *testing.T, sql string) int {
+	t.Helper()
+	mode := sqllex.Mode{}
+	d := decode(sql, utf8Text)
+	compared := 0
+	for _, span := range sqllex.Split(d.text, mode, 64) {
+		r := newReading(d.text[span.Start:span.End], mode, 64<<10)
+		i := 0
+		for r.ts.is(i, "(") {
+			i++
+		}
+		if !starters[r.ts.at(i).word] {
+			continue
+		}
+		fs, ok := r.byGrammar()
+		if !ok || len(fs) != 1 {
+			continue
+		}
+		compared++
+		scan := r.scan()
+		missing := func(what string, want, got, also []policy.Relation, over policy.Unknowns) {
+			for _, rel := range want {
+				if scan.Unknown&over == 0 && !slices.Contains(got, rel) && !slices.Contains(also, rel) {
+					t.Errorf("%q: the scanner misses that %v is %s", r.sql, rel, what)
+				}
+			}
+		}
+		missing("read", fs[0].Reads, scan.Reads, scan.Writes, policy.UnknownReads)
+		missing("written", fs[0].Writes, scan.Writes, nil, policy.UnknownWrites)
+		const change = policy.VerbInsert | policy.VerbUpdate | policy.VerbDelete | policy.VerbMerge | policy.VerbDDL | policy.VerbRead
+		if lost := fs[0].Verbs & change &^ scan.Verbs; lost != 0 && scan.Unknown&policy.UnknownVerbs == 0 && !scan.Verbs.Has(policy.VerbMerge|policy.VerbInsert) {
+			t.Errorf("%q: the scanner misses the verbs %v", r.sql, lost)
+		}
+	}
+	return compared
+}
