@@ -22,7 +22,8 @@ type admission struct {
 	nodes   map[string]*node
 	waiting *node // ring of nodes with waiters, through next
 	seq     uint64
-	crowd   *node // stands for classes beyond the bound
+	crowd   *node     // stands for classes beyond the bound
+	swept   time.Time // when unused classes were last looked for
 }
 
 // node is a live class: one segment of a path with its counters.
@@ -104,6 +105,10 @@ func (a *admission) leafLocked(now time.Time, k *class) *node {
 }
 
 func (a *admission) growLocked(now time.Time, k *class) *node {
+	if now.Sub(a.swept) >= idleClass {
+		a.dropLocked(now, idleClass)
+		a.swept = now
+	}
 	var parent *node
 	for _, lv := range k.levels {
 		n := a.nodes[lv.path]
@@ -128,24 +133,29 @@ func (a *admission) growLocked(now time.Time, k *class) *node {
 	return parent
 }
 
-// sweepLocked drops classes that nobody uses: first those idle for long, and
-// if that is not enough, all.
+// sweepLocked makes room: classes that nobody has used for long go first, and
+// if that is not enough, all that nobody uses now.
 func (a *admission) sweepLocked(now time.Time) {
-	for _, atLeast := range [...]time.Duration{idleClass, 0} {
-		for dropped := true; dropped; {
-			dropped = false
-			for path, n := range a.nodes {
-				if n.kids == 0 && n.running == 0 && n.queued == 0 && now.Sub(n.used) >= atLeast {
-					delete(a.nodes, path)
-					if n.parent != nil {
-						n.parent.kids--
-					}
-					dropped = true
-				}
+	a.dropLocked(now, idleClass)
+	if len(a.nodes) >= a.max {
+		a.dropLocked(now, 0)
+	}
+}
+
+// dropLocked forgets classes that nobody has used for at least so long, leaves
+// before what they hang on.
+func (a *admission) dropLocked(now time.Time, unused time.Duration) {
+	for dropped := true; dropped; {
+		dropped = false
+		for path, n := range a.nodes {
+			if n.kids > 0 || n.running > 0 || n.queued > 0 || now.Sub(n.used) < unused {
+				continue
 			}
-		}
-		if len(a.nodes) < a.max {
-			return
+			delete(a.nodes, path)
+			if n.parent != nil {
+				n.parent.kids--
+			}
+			dropped = true
 		}
 	}
 }

@@ -426,6 +426,15 @@ func TestClassesAreBounded(t *testing.T) {
 	if n := running(e, "a/new"); n != 1 {
 		t.Errorf("a/new has %d running", n)
 	}
+	// and are forgotten in time without that
+	s.User = "newer"
+	later := &Ticket{}
+	e.Settle(noon.Add(time.Hour), tk, Usage{})
+	e.Decide(noon.Add(2*time.Hour), e.NewConn(s), batch(read("x")), idle(), later)
+	if n := running(e, "a/new"); n != -1 {
+		t.Errorf("a/new is still there")
+	}
+	e.Settle(noon.Add(2*time.Hour), later, Usage{})
 	// beyond the bound at the root there is a crowd
 	crowded := NewEngine(EngineConfig{MaxClasses: 1})
 	crowded.Publish(mustCompile(t, Source{Classify: []ClassifyLine{{Class: "${user}"}}}))
