@@ -109,13 +109,13 @@ func (a *admission) growLocked(now time.Time, k *class) *node {
 		a.dropLocked(now, idleClass)
 		a.swept = now
 	}
+	if len(a.nodes)+len(k.levels) > a.max { // before anything of the path is looked up: it may go, too
+		a.sweepLocked(now)
+	}
 	var parent *node
 	for _, lv := range k.levels {
 		n := a.nodes[lv.path]
 		if n == nil {
-			if len(a.nodes) >= a.max {
-				a.sweepLocked(now)
-			}
 			if len(a.nodes) >= a.max {
 				if parent == nil {
 					return a.crowd
@@ -134,10 +134,10 @@ func (a *admission) growLocked(now time.Time, k *class) *node {
 }
 
 // sweepLocked makes room: classes that nobody has used for long go first, and
-// if that is not enough, all that nobody uses now.
+// if that leaves less than an eighth, all that nobody uses now.
 func (a *admission) sweepLocked(now time.Time) {
 	a.dropLocked(now, idleClass)
-	if len(a.nodes) >= a.max {
+	if len(a.nodes) > a.max-a.max/8 {
 		a.dropLocked(now, 0)
 	}
 }

@@ -440,7 +440,7 @@ func TestClassesAreBounded(t *testing.T) {
 	crowded.Publish(mustCompile(t, Source{Classify: []ClassifyLine{{Class: "${user}"}}}))
 	var t1, t2 Ticket
 	crowded.Decide(noon, crowded.NewConn(ann()), batch(read("x")), idle(), &t1)
-	if d := crowded.Decide(noon, crowded.NewConn(s), batch(read("x")), idle(), &t2); d.Verdict != Allow || d.Class != "new" {
+	if d := crowded.Decide(noon, crowded.NewConn(s), batch(read("x")), idle(), &t2); d.Verdict != Allow || d.Class != "newer" {
 		t.Errorf("got %v in %s", d.Verdict, d.Class)
 	}
 	crowded.Settle(noon, &t2, Usage{})
@@ -458,5 +458,28 @@ func TestManyWakes(t *testing.T) {
 	w.run()
 	if s.woken != 20 {
 		t.Errorf("woken %d times, want 20", s.woken)
+	}
+}
+
+// Making room for a path must not cut off the path itself.
+func TestSweepKeepsThePath(t *testing.T) {
+	t.Parallel()
+	e := NewEngine(EngineConfig{MaxClasses: 3})
+	e.Publish(mustCompile(t, Source{Classify: []ClassifyLine{{Class: "a/${user}"}}, Classes: []ClassSource{{Name: "a", Hard: 1}}}))
+	for i := range 6 {
+		s := ann()
+		s.User = fmt.Sprintf("u%d", i)
+		var tk, second Ticket
+		if d := e.Decide(noon, e.NewConn(s), batch(read("x")), idle(), &tk); d.Verdict != Allow {
+			t.Fatalf("%d: got %v", i, d.Verdict)
+		}
+		if d := e.Decide(noon, e.NewConn(ann()), batch(read("x")), idle(), &second); d.Verdict != Queue {
+			t.Fatalf("%d: the bound of a is forgotten: %v", i, d.Verdict)
+		}
+		e.Leave(noon, &second)
+		e.Settle(noon, &tk, Usage{})
+		if n := running(e, "a"); n != 0 {
+			t.Fatalf("%d: %d running", i, n)
+		}
 	}
 }
