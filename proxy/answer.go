@@ -97,6 +97,9 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 		tag := pgwire.CommandTag(frame[pgwire.HeadSize:])
 		e.tag = s.intern(tag)
 		e.written += writtenRows(tag)
+		if e.batch.Verbs.Has(policy.VerbDDL) && s.srv.cfg.CatalogChanged != nil {
+			s.srv.cfg.CatalogChanged()
+		}
 		s.commandLocked(e, now)
 	}
 	e.idx++
@@ -173,9 +176,17 @@ func (s *session) endTxLocked(how string, now time.Time) {
 	if s.tx.features&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || s.tx.unknown&policy.UnknownEffects != 0 {
 		s.pathStale, s.st.PathKnown = true, false // the end may have taken a SET back
 	}
-	s.tx = txState{}
+	s.tx = txState{batches: s.stillRunningLocked(s.tx.batches[:0])}
 	s.st.Held = false
-	s.noticed = false
+	s.noticed, s.tried = false, policy.ReleaseNotice
+}
+
+// stillRunningLocked keeps the batch that goes on after a COMMIT in its middle.
+func (s *session) stillRunningLocked(kept []*policy.Batch) []*policy.Batch {
+	if e := s.currentLocked(); e != nil && len(e.batch.Statements) > 1 {
+		kept = append(kept, e.batch)
+	}
+	return kept
 }
 
 // errorLocked handles an error of the warehouse. Where it is of our making the

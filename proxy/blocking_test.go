@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +107,80 @@ func TestMaxIdleTx(t *testing.T) {
 	want(t, c.ReceiveUntil('N'), "N(00000)")
 	want(t, c.Query("SELECT 1"), "E(40001) Z(E)")
 	want(t, c.Query("ROLLBACK"), "C(ROLLBACK) Z(I)")
+}
+
+// Every kind of idle holder lets a load through in time, stays connected, and
+// hears the truth about its work.
+func TestEveryIdleHolderLetsTheLoadThrough(t *testing.T) {
+	t.Parallel()
+	d := open(t, biAndETL(time.Second, policy.ReleaseRollback))
+	super := d.pg.Super(t)
+	type holder struct {
+		hold func(c *pt.Client, table string)
+		then func(t *testing.T, c *pt.Client)
+	}
+	commits := func(t *testing.T, c *pt.Client) {
+		want(t, first(c.Query("COMMIT")), "C(COMMIT) Z(I)")
+	}
+	loses := func(t *testing.T, c *pt.Client) {
+		want(t, first(c.Query("SELECT 1")), "E(40001) Z(E)")
+		want(t, c.Query("SELECT 1"), "E(25P02) Z(E)")
+		want(t, c.Query("ROLLBACK"), "C(ROLLBACK) Z(I)")
+	}
+	holders := map[string]holder{
+		"reader": {func(c *pt.Client, table string) { c.Query("BEGIN"); c.Query("SELECT * FROM " + table) }, commits},
+		"writer": {func(c *pt.Client, table string) { c.Query("BEGIN"); c.Query("INSERT INTO " + table + " VALUES (1)") }, loses},
+		"failed with a savepoint": {func(c *pt.Client, table string) {
+			c.Query("BEGIN")
+			c.Query("INSERT INTO " + table + " VALUES (1)")
+			c.Query("SAVEPOINT a")
+			want(t, c.Query("SELECT 1/0"), "E(22012) Z(E)")
+		}, func(t *testing.T, c *pt.Client) {
+			want(t, first(c.Query("ROLLBACK TO a")), "E(40001) Z(E)")
+			want(t, c.Query("ROLLBACK"), "C(ROLLBACK) Z(I)")
+		}},
+		"parse and flush": {func(c *pt.Client, table string) {
+			c.Send(pt.Parse("s", "SELECT * FROM "+table), pt.Describe('S', "s"), pt.Flush())
+			c.ReceiveUntil('T')
+		}, func(t *testing.T, c *pt.Client) {
+			want(t, first(c.Do(pt.Bind("", "s"), pt.Execute("", 0), pt.Sync())), "2 C(SELECT 0) Z(I)")
+		}},
+		"copy in": {func(c *pt.Client, table string) {
+			c.Send(pt.Query("COPY " + table + " FROM STDIN"))
+			c.ReceiveUntil('G')
+			c.Send(pt.CopyData("1\n"))
+		}, func(t *testing.T, c *pt.Client) {
+			want(t, strings.ReplaceAll(c.Receive(), "N(00000) ", ""), "E(40001) Z(I)")
+			c.Send(pt.CopyDone())
+		}},
+		"repeatable read": {func(c *pt.Client, table string) {
+			c.Query("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			c.Query("SELECT * FROM " + table)
+		}, commits},
+		"impostor": {func(c *pt.Client, table string) {
+			c.Query("CREATE TEMP VIEW pg_locks AS SELECT 1 AS pid, 'x' AS locktype, 'AccessShareLock' AS mode WHERE false")
+			c.Query("BEGIN")
+			c.Query("INSERT INTO " + table + " VALUES (1)")
+		}, loses},
+	}
+	for name, h := range holders {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			table := "lk_" + strings.ReplaceAll(name, " ", "_") + d.addr[len(d.addr)-5:]
+			setup := d.pg.Super(t)
+			pt.Exec(t, setup, "CREATE TABLE "+table+"(a int)")
+			t.Cleanup(func() { _, _ = super.Exec(context.Background(), "DROP TABLE "+table) })
+			c := pt.Dial(t, "tcp", d.addr)
+			c.Login(pt.Superuser, "postgres", "")
+			pid := c.One("SELECT pg_backend_pid()")
+			h.hold(c, table)
+			load := pt.Dial(t, "tcp", d.addr)
+			load.Login(pt.Superuser, "postgres", "", "application_name", "load")
+			began := time.Now()
+			want(t, load.Query("TRUNCATE "+table), "C(TRUNCATE TABLE) Z(I)")
+			within(t, began, 500*time.Millisecond, 2*time.Second) // max(min_idle, probe_after) + 1 s
+			h.then(t, c)
+			want(t, c.One("SELECT pg_backend_pid()"), pid)
+		})
+	}
 }

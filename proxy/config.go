@@ -34,6 +34,10 @@ type Config struct {
 	ConsoleUsers []string // logins that may use it
 	ConsoleHooks ConsoleHooks
 
+	// CatalogChanged is called after DDL went through: names may mean something
+	// else now. It must not block; nil: nobody asks.
+	CatalogChanged func()
+
 	Environment string
 	Version     string
 	Node        string

@@ -26,6 +26,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	s.mu.Unlock()
 
 	entered := s.srv.cfg.Now()
+	s.chargeIdle(entered)
 	now := entered
 	for first := true; ; first = false {
 		e.dec = s.srv.cfg.Engine.Decide(now, s.conn, facts, st, &e.ticket)
@@ -60,7 +61,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 		return nil, n, nil
 	}
 	if err := s.recordIntent(ctx, e, protocol, body, now); err != nil {
-		s.srv.cfg.Engine.Settle(s.srv.cfg.Now(), &e.ticket, policy.Usage{})
+		s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket) // it never ran
 		s.srv.freeExec(e)
 		s.srv.metrics.refused(stateAuditDown)
 		return nil, auditUnavailable(), nil
@@ -133,6 +134,7 @@ func (s *session) forwardedLocked(e *exec, now time.Time) {
 	e.stalled = s.out.Stalled()
 	b := e.batch
 	s.standing = e.dec
+	s.rememberLocked(b)
 	s.tx.features |= b.Features
 	s.tx.unknown |= b.Unknown
 	if !s.st.Held && holdsLocks(b) {
@@ -166,4 +168,34 @@ func holdsLocks(b *policy.Batch) bool {
 // movesSearchPath reports whether a batch may change the search_path.
 func movesSearchPath(b *policy.Batch) bool {
 	return b.Features&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || b.Unknown&policy.UnknownEffects != 0
+}
+
+// rememberLocked keeps what runs in an explicit transaction, for the question
+// what a release would lose. It costs a pointer; the answer is looked for only
+// when a release comes.
+func (s *session) rememberLocked(b *policy.Batch) {
+	s.madeTemp = s.madeTemp || b.Features&policy.FeatTemp != 0
+	if s.m.Status() == pgwire.TxIdle && b.Verbs&policy.VerbTransaction == 0 {
+		return
+	}
+	if len(s.tx.batches) >= maxRemembered {
+		s.tx.crowded = true
+		return
+	}
+	s.tx.batches = append(s.tx.batches, b)
+}
+
+// maxRemembered bounds what is kept of one transaction.
+const maxRemembered = 256
+
+// chargeIdle charges the time a session idled in its transaction before it
+// spoke again.
+func (s *session) chargeIdle(now time.Time) {
+	s.mu.Lock()
+	idle := s.tx.open && s.m.Owed() == 0 && !s.m.UnitOpen()
+	class, d := s.standing.Class, now.Sub(s.quiet)
+	s.mu.Unlock()
+	if idle && d > 0 {
+		s.srv.cfg.Engine.IdleTx(now, s.conn, class, d)
+	}
 }

@@ -57,12 +57,15 @@ type words struct{}
 
 func (words) Parse(sql []byte, _ proxy.ParseEnv) *policy.Batch {
 	b := &policy.Batch{Bytes: len(sql), Masked: string(sql)}
+	start, end := 0, 0
 	for part := range strings.SplitSeq(string(sql), ";") {
+		start, end = end, end+len(part)+len(";")
 		part = strings.TrimSpace(part)
 		if part == "" {
 			continue
 		}
 		st := word(part)
+		st.Start, st.End = start, end-len(";")
 		b.Verbs |= st.Verbs
 		b.Features |= st.Features
 		b.Unknown |= st.Unknown
@@ -96,6 +99,8 @@ func word(sql string) policy.Statement {
 		}
 	case "savepoint":
 		tx(policy.TxSavepoint)
+	case "release":
+		tx(policy.TxRelease)
 	case "insert", "update", "delete", "create", "drop", "truncate", "do", "call":
 		st.Kind, st.Verbs = policy.KindWrite, policy.VerbInsert
 	case "set", "reset":
@@ -144,6 +149,7 @@ func openTo(t testing.TB, pg *proxytest.Postgres, dialer *backend.Dialer, src po
 	}
 	d := &door{t: t, pg: pg, record: &memory{}, engine: policy.NewEngine(policy.EngineConfig{})}
 	d.engine.Publish(rs)
+	d.engine.PublishCatalog(policy.NewCatalog(policy.CatalogData{})) // names it does not know are tables
 	dir, err := directory.New(directory.Config{Map: directory.Mapping{}})
 	if err != nil {
 		t.Fatal(err)

@@ -173,7 +173,7 @@ func (s *session) asHolder(now time.Time) (policy.Holder, bool) {
 	return policy.Holder{
 		Session: s.id, PID: s.up.PID, User: s.base.User, Class: s.standing.Class, Kind: s.idleKindLocked(),
 		Idle: now.Sub(s.idleSinceLocked()), HeldFor: s.heldForLocked(now), Plan: s.standing.Release,
-		CoolUntil: s.coolUntil, Noticed: s.noticed,
+		CoolUntil: s.coolUntil, Noticed: s.noticed, Tried: s.tried,
 	}, true
 }
 

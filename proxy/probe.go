@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/proxy/pgstate"
@@ -27,17 +28,56 @@ const probeName = "lockkeeper_probe"
 // the facts of what went up, and by the server's own word. No answer in time
 // means yes.
 func (s *session) losesWork(ctx context.Context) bool {
-	s.mu.Lock()
-	fx, unknown := s.tx.features, s.tx.unknown
-	s.mu.Unlock()
-	const opaque = policy.Star | policy.FeatVolatileCall
-	if fx&opaque != 0 || unknown&(policy.UnknownEffects|policy.UnknownFunctions|policy.UnknownVerbs) != 0 {
+	if s.hidesEffects() {
 		return true
 	}
 	ctx, stop := context.WithTimeout(ctx, s.srv.cfg.ProbeTimeout)
 	defer stop()
 	row, ok := s.ask(ctx, probeSQL, probeName)
 	return !ok || len(row) != 2 || row[0] != "f" || row[1] != "f"
+}
+
+// hidesEffects reports whether something ran in the transaction whose effects
+// neither a lock nor a transaction id shows, or that we cannot see through: a
+// setting, a notification, a function or view the catalog cannot vouch for.
+func (s *session) hidesEffects() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tx.features&policy.Star != 0 || s.tx.unknown != 0 || s.tx.crowded {
+		return true
+	}
+	catalog := s.srv.cfg.Engine.Catalog(s.base.Database)
+	for _, b := range s.tx.batches {
+		for i := range b.Statements {
+			st := &b.Statements[i]
+			switch {
+			case len(st.Reads)+len(st.Writes)+len(st.Functions) == 0:
+				if st.Features&policy.FeatVolatileCall != 0 {
+					return true
+				}
+			case catalog == nil, s.madeTemp && namesTemp(st):
+				return true
+			case !catalog.Transparent(st, s.st.SearchPath, s.st.PathKnown):
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesTemp reports whether a statement may mean a temporary object.
+func namesTemp(st *policy.Statement) bool {
+	for _, r := range st.Reads {
+		if r.Schema == "" || strings.HasPrefix(r.Schema, "pg_temp") {
+			return true
+		}
+	}
+	for _, f := range st.Functions {
+		if strings.HasPrefix(f.Schema, "pg_temp") {
+			return true
+		}
+	}
+	return false
 }
 
 // ask runs one statement of our own on the client's connection and returns its

@@ -57,7 +57,7 @@ func (s *session) release(ctx context.Context, o *policy.Order) {
 		return
 	}
 	s.holds++
-	s.coolUntil = now.Add(coolDown)
+	s.coolUntil, s.tried = now.Add(coolDown), o.Mode
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()

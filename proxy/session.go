@@ -100,7 +100,9 @@ type session struct {
 	statement  uint64
 	coolUntil  time.Time
 	noticed    bool
-	farewell   bool // the warehouse has told the client that the session ends
+	tried      policy.ReleaseMode // strongest rung taken in this transaction
+	madeTemp   bool               // temporary objects exist that no catalog knows
+	farewell   bool               // the warehouse has told the client that the session ends
 }
 
 // cancelState is what was done to end the unit in flight.
@@ -119,7 +121,9 @@ type txState struct {
 	since    time.Time
 	features policy.Features
 	unknown  policy.Unknowns
-	modes    string // of its BEGIN
+	modes    string          // of its BEGIN
+	batches  []*policy.Batch // that ran in it, or may have: what a release would lose
+	crowded  bool            // and more than are kept
 }
 
 // endedTx is a transaction whose end is to be recorded.

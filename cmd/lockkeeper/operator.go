@@ -36,7 +36,7 @@ func (h *house) buildOperator(cfg *proxy.Config) error {
 		return err
 	}
 	h.eyes = &operatorEyes{watcher: watcher, catalog: names, log: h.log}
-	cfg.Watcher = watcher
+	cfg.Watcher, cfg.CatalogChanged = watcher, names.Refresh
 	return nil
 }
 
