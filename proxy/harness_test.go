@@ -83,6 +83,11 @@ func word(sql string) policy.Statement {
 	if strings.Contains(low, "forbidden") {
 		st.Reads = []policy.Relation{{Name: "forbidden"}}
 	}
+	for _, view := range []string{"plain", "sly"} {
+		if strings.Contains(low, "public_"+view) {
+			st.Reads = []policy.Relation{{Schema: "public", Name: view}}
+		}
+	}
 	tx := func(c policy.TxControl) {
 		st = policy.Statement{Kind: policy.KindTransaction, Verbs: policy.VerbTransaction, Tx: c, TxChain: strings.Contains(low, "and chain")}
 	}
