@@ -42,6 +42,7 @@ func (r *reading) byGrammar() ([]*facts, bool) {
 	if !ok || len(stmts) == 0 {
 		return nil, false
 	}
+	fp := fingerprint(sql, r.mode, len(stmts) == 1)
 	out := make([]*facts, 0, len(stmts))
 	for _, s := range stmts {
 		w := walker{newFacts(r.mode.Dialect)}
@@ -49,7 +50,7 @@ func (r *reading) byGrammar() ([]*facts, bool) {
 		if r.ts.shortened && w.Setting != "" {
 			w.Unknown |= policy.UnknownEffects
 		}
-		w.Fingerprint = fingerprint(sql, r.mode, len(stmts) == 1)
+		w.Fingerprint = fp
 		out = append(out, w.facts)
 	}
 	return out, true

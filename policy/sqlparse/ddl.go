@@ -2,7 +2,6 @@ package sqlparse
 
 import (
 	pg "github.com/pganalyze/pg_query_go/v5"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 )
@@ -158,27 +157,14 @@ func (w *walker) createSchema(s *pg.CreateSchemaStmt) {
 
 // everything notes all relations inside n as written.
 func (w *walker) everything(n *pg.Node) {
-	var visit func(protoreflect.Message)
-	visit = func(m protoreflect.Message) {
-		if rv, ok := m.Interface().(*pg.RangeVar); ok {
+	var visit func(any)
+	visit = func(m any) {
+		if rv, ok := m.(*pg.RangeVar); ok {
 			w.target(rv)
 			return
 		}
-		m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-			switch {
-			case fd.Kind() != protoreflect.MessageKind:
-			case fd.IsList():
-				for i := range v.List().Len() {
-					visit(v.List().Get(i).Message())
-				}
-			default:
-				visit(v.Message())
-			}
-			return true
-		})
+		children(m, visit)
 	}
-	if m := n.ProtoReflect(); m.IsValid() {
-		visit(m)
-	}
+	visit(n)
 	w.secrets(n)
 }

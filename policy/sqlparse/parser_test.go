@@ -249,7 +249,11 @@ func TestHugeTextIsBounded(t *testing.T) {
 		t.Skip("takes a few seconds")
 	}
 	read := map[string]bool{"in list": true, "text list": true, "rows": true, "params": true, "long literal": true}
-	texts := hostile(10 << 20)
+	all := hostile(10 << 20)
+	texts := map[string]string{}
+	for _, name := range []string{"in list", "text list", "rows", "params", "names", "statements", "open", "high bytes", "explain", "tables", "inner comments", "operators"} {
+		texts[name] = all[name]
+	}
 	texts["long literal"] = "insert into t values ('" + strings.Repeat("x", 10<<20) + "')"
 	for name, sql := range texts {
 		p := newParser(t, Config{})

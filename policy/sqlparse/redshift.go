@@ -145,7 +145,7 @@ func (r *reading) analyze(f *facts) {
 
 // appendFrom moves the blocks of one table to another and commits.
 func (r *reading) appendFrom(f *facts, i int) {
-	f.set(policy.KindWrite, policy.VerbInsert|policy.VerbTruncate|policy.VerbRead)
+	f.set(policy.KindWrite, policy.VerbInsert|policy.VerbTruncate|policy.VerbDDL|policy.VerbRead)
 	f.feat(policy.FeatImplicitCommit)
 	r.mustRelation(f, 2, f.write, policy.UnknownWrites)
 	r.mustRelation(f, i+2, func(rel policy.Relation) { f.read(rel); f.write(rel) }, policy.UnknownReads|policy.UnknownWrites)

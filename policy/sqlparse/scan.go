@@ -37,9 +37,35 @@ func (n *names) has(name string) bool {
 
 // clauses end a FROM list.
 var clauses = map[string]bool{
-	"where": true, "group": true, "having": true, "order": true, "limit": true, "union": true, "minus": true, "except": true,
-	"intersect": true, "qualify": true, "window": true, "fetch": true, "offset": true, "for": true, "connect": true, "start": true,
-	"returning": true, "when": true, "set": true, "remove": true, "on": true,
+	"where": true, "group": true, "having": true, "order": true, "limit": true, "union": true, "except": true, "intersect": true,
+	"window": true, "fetch": true, "offset": true, "for": true, "returning": true, "when": true, "on": true,
+}
+
+// clause reports whether a clause begins at i. Words that are no keywords of
+// Postgres may be aliases and columns as well: what follows must fit.
+func (s *scanner) clause(i int) bool {
+	if s.ts.is(i-1, ".") {
+		return false
+	}
+	next := s.ts.at(i + 1)
+	switch w := s.ts.at(i).word; w {
+	case "start":
+		return next.word == "with"
+	case "connect":
+		return next.word == "by"
+	case "remove":
+		return next.word == "duplicates"
+	case "set", "qualify", "minus":
+		return next.text != "" && next.text != "," && next.text != ")" && !clauses[next.word] && !joiners[next.word]
+	default:
+		return clauses[w]
+	}
+}
+
+// label reports whether the word at i is a name behind AS or a dot, where every
+// keyword may stand.
+func (s *scanner) label(i int) bool {
+	return s.ts.is(i-1, ".") || s.ts.is(i-1, "as") && !s.ts.is(i-2, ".") && !s.ts.is(i-2, "as")
 }
 
 // joiners stand between the items of a FROM list.
@@ -178,7 +204,8 @@ func (s *scanner) sel(i, end int, scope *names) {
 		case t.word == "select":
 			query = true
 			s.f.verb(policy.VerbRead)
-		case t.word == "from" && query && !s.ts.is(i-1, "distinct") && !s.ts.is(i-1, "."):
+		case s.label(i) && t.word != "select":
+		case t.word == "from" && query && !s.ts.is(i-1, "distinct"):
 			i = s.from(i+1, end, scope)
 			continue
 		case t.word == "from" && s.ts.is(i-1, "distinct") && !s.ts.is(i-2, "is") && !s.ts.is(i-2, "not"):
@@ -189,7 +216,7 @@ func (s *scanner) sel(i, end int, scope *names) {
 			continue
 		case t.word == "for" && (s.ts.is(i+1, "update") || s.ts.is(i+1, "share") || s.ts.is(i+1, "no", "key") || s.ts.is(i+1, "key", "share")):
 			s.f.feat(policy.FeatForUpdate)
-		case t.word == "table" && i > 0 && (s.ts.is(i-1, "union") || s.ts.is(i-1, "all") || s.ts.is(i-1, "except") || s.ts.is(i-1, "intersect") || s.ts.is(i-1, "minus")):
+		case t.word == "table" && i > 0 && (s.ts.is(i-1, "union") || s.ts.is(i-1, "all") || s.ts.is(i-1, "distinct") || s.ts.is(i-1, "except") || s.ts.is(i-1, "intersect") || s.ts.is(i-1, "minus")):
 			i = s.from(i+1, end, scope)
 			continue
 		}
@@ -281,12 +308,12 @@ func (s *scanner) from(i, end int, scope *names) int {
 			i, aliases = s.item(i, end, scope, aliases)
 			expect = false
 			continue
-		case t.text == "," && t.Kind == sqllex.Punct, t.word == "join":
+		case t.text == ",", t.word == "join" && !s.ts.is(i-1, "."):
 			expect = true
-		case t.word == "on":
+		case t.word == "on" && !s.ts.is(i-1, "."):
 			i = s.condition(i+1, end, scope)
 			continue
-		case clauses[t.word]:
+		case s.clause(i):
 			return i
 		case t.text == "(" || t.text == "[":
 			i = s.group(i, end, scope)
@@ -305,7 +332,7 @@ func (s *scanner) condition(i, end int, scope *names) int {
 			i = s.group(i, end, scope)
 			continue
 		}
-		if t.text == "," || joiners[t.word] && !s.ts.is(i+1, "(") || clauses[t.word] && !s.ts.is(i-1, ".") {
+		if t.text == "," || joiners[t.word] && !s.ts.is(i+1, "(") && !s.ts.is(i-1, ".") || s.clause(i) {
 			return i
 		}
 		i++
@@ -391,7 +418,7 @@ func (s *scanner) rest(i, end int, scope *names) {
 func (s *scanner) alias(i, end int, name string, aliases []string) (next int, known []string) {
 	if s.ts.is(i, "as") {
 		i++
-	} else if t := s.ts.at(i); i >= end || t.Kind == sqllex.Word && (clauses[t.word] || joiners[t.word] || t.word == "at" || t.word == "pivot" || t.word == "unpivot" || t.word == "tablesample") {
+	} else if t := s.ts.at(i); i >= end || t.Kind == sqllex.Word && (s.clause(i) || joiners[t.word] || t.word == "at" || t.word == "pivot" || t.word == "unpivot" || t.word == "tablesample") {
 		return i, append(aliases, name)
 	}
 	if part, ok := s.ts.part(i); ok && i < end {

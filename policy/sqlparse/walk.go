@@ -1,14 +1,13 @@
 package sqlparse
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 
-	pg "github.com/pganalyze/pg_query_go/v5"
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/policy/sqllex"
+	pg "github.com/pganalyze/pg_query_go/v5"
 )
 
 // walker reads facts out of libpg_query's tree.
@@ -21,7 +20,7 @@ func relation(rv *pg.RangeVar) policy.Relation {
 }
 
 // node walks anything that can stand in a query. What it does not know by name it
-// walks by reflection, so that no table hides in a node nobody thought of.
+// walks by its fields, so that no table hides in a node nobody thought of.
 func (w *walker) node(n *pg.Node, scope *names) {
 	switch v := n.GetNode().(type) {
 	case nil, *pg.Node_ColumnRef, *pg.Node_AConst, *pg.Node_ParamRef, *pg.Node_String_, *pg.Node_Integer, *pg.Node_AStar,
@@ -64,9 +63,7 @@ func (w *walker) node(n *pg.Node, scope *names) {
 	case *pg.Node_CurrentOfExpr:
 		w.Cursor = v.CurrentOfExpr.GetCursorName()
 	default:
-		if m := n.ProtoReflect(); m.IsValid() {
-			w.reflect(m, scope)
-		}
+		w.inside(n.GetNode(), scope)
 	}
 }
 
@@ -76,35 +73,54 @@ func (w *walker) list(l []*pg.Node, scope *names) {
 	}
 }
 
-// reflect walks all messages inside m.
-func (w *walker) reflect(m protoreflect.Message, scope *names) {
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if fd.Kind() != protoreflect.MessageKind {
-			return true
+// inside walks all that is in a message.
+func (w *walker) inside(m any, scope *names) {
+	children(m, func(child any) {
+		switch v := child.(type) {
+		case *pg.Node:
+			w.node(v, scope)
+		case *pg.RangeVar:
+			w.table(v, scope)
+		case *pg.SelectStmt:
+			w.sel(v, scope)
+		case *pg.FuncCall:
+			w.call(v, scope)
+		default:
+			w.inside(v, scope)
 		}
-		if fd.IsList() {
-			for i := range v.List().Len() {
-				w.message(v.List().Get(i).Message(), scope)
-			}
-			return true
-		}
-		w.message(v.Message(), scope)
-		return true
 	})
 }
 
-func (w *walker) message(m protoreflect.Message, scope *names) {
-	switch v := m.Interface().(type) {
-	case *pg.Node:
-		w.node(v, scope)
-	case *pg.RangeVar:
-		w.table(v, scope)
-	case *pg.SelectStmt:
-		w.sel(v, scope)
-	case *pg.FuncCall:
-		w.call(v, scope)
+// children calls visit for each message that is a field of m, an element of a list
+// in it, or what a oneof holds.
+func children(m any, visit func(any)) {
+	v := reflect.ValueOf(m)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return
+	}
+	v = v.Elem()
+	for i := range v.NumField() {
+		if v.Type().Field(i).IsExported() {
+			child(v.Field(i), visit)
+		}
+	}
+}
+
+func child(f reflect.Value, visit func(any)) {
+	switch f.Kind() {
+	case reflect.Pointer:
+		if !f.IsNil() {
+			visit(f.Interface())
+		}
+	case reflect.Interface: // a oneof, wrapped in a struct of its own
+		children(f.Interface(), visit)
+	case reflect.Slice:
+		if f.Type().Elem().Kind() == reflect.Pointer {
+			for i := range f.Len() {
+				child(f.Index(i), visit)
+			}
+		}
 	default:
-		w.reflect(m, scope)
 	}
 }
 
@@ -224,7 +240,7 @@ func (w *walker) insert(s *pg.InsertStmt, scope *names) {
 		if c.GetAction() == pg.OnConflictAction_ONCONFLICT_UPDATE {
 			w.verb(policy.VerbUpdate)
 		}
-		w.reflect(c.ProtoReflect(), scope)
+		w.inside(c, scope)
 	}
 	w.list(s.GetReturningList(), scope)
 }
@@ -293,7 +309,7 @@ func (w *walker) call(c *pg.FuncCall, scope *names) {
 	w.list(c.GetAggOrder(), scope)
 	w.node(c.GetAggFilter(), scope)
 	if o := c.GetOver(); o != nil {
-		w.reflect(o.ProtoReflect(), scope)
+		w.inside(o, scope)
 	}
 }
 
