@@ -68,6 +68,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// half is the length from which on a queue is written without waiting longer.
+func (c Config) half() int { return (c.QueueSize + 1) / 2 }
+
 func setDefault[T int | time.Duration](v *T, value T) {
 	if *v == 0 {
 		*v = value

@@ -85,7 +85,7 @@ func (r *Recorder) acceptAndUnlock(ctx context.Context, e *Event) error {
 	}
 	// The writer is woken when it has no timer running, or when the queue is
 	// half full: not for every event, a wake costs more than the event.
-	look := r.asleep || len(r.queue) == r.cfg.QueueSize/2
+	look := r.asleep || len(r.queue) == r.cfg.half()
 	r.asleep = false
 	r.mu.Unlock()
 	if look {

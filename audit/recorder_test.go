@@ -49,14 +49,17 @@ func (d *disk) Append(events []Event) (int, error) {
 }
 
 func (d *disk) Sync() error {
-	time.Sleep(d.syncTook)
+	d.mu.Lock()
+	covered, took := len(d.events), d.syncTook
+	d.mu.Unlock()
+	time.Sleep(took)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.syncs++
 	if d.failSyncs {
 		return errDisk
 	}
-	d.synced = len(d.events)
+	d.synced = covered // and not what came meanwhile
 	return nil
 }
 
@@ -170,6 +173,36 @@ func TestSyncIsNotStarvedByABusyQueue(t *testing.T) {
 	})
 }
 
+// TestSlowSyncHoldsUpNobodyElse: a crash of the process may take only what is
+// not written, so ordered records are written while the disk is slow.
+func TestSlowSyncHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.syncTook = 10 * time.Second
+	inBubble(t, Config{Sink: d}, func(t *testing.T, r *Recorder) {
+		start := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() { record(t, r, Event{Text: "w", Durability: Durable}) })
+		time.Sleep(time.Second)
+		for i := range 100 {
+			record(t, r, Event{Text: "x"})
+			time.Sleep(20 * time.Millisecond)
+			synctest.Wait()
+			if stored, synced, _ := d.counts(); stored != i+2 || synced != 0 {
+				t.Fatalf("%d stored, %d synced, want %d and none", stored, synced, i+2)
+			}
+		}
+		record(t, r, Event{Text: "second w", Durability: Durable}) // covered by the next sync, not by this one
+		if waited := time.Since(start); waited < 20*time.Second {
+			t.Errorf("second commit after %s", waited)
+		}
+		wg.Wait()
+		if stored, synced, syncs := d.counts(); stored != 102 || synced != 102 || syncs != 2 {
+			t.Errorf("%d stored, %d synced by %d syncs", stored, synced, syncs)
+		}
+	})
+}
+
 func TestDurableReturnsWhenSynced(t *testing.T) {
 	t.Parallel()
 	d := newDisk()
@@ -217,7 +250,7 @@ func TestDurableSharesSyncs(t *testing.T) {
 func TestWaitEndsWithContext(t *testing.T) {
 	t.Parallel()
 	d := newDisk()
-	d.syncTook = time.Hour
+	d.appendTook = time.Hour
 	cause := errors.New("client gone")
 	inBubble(t, Config{Sink: d, QueueSize: 1, MaxDelay: time.Hour}, func(t *testing.T, r *Recorder) {
 		for _, e := range []Event{{Text: "durable", Durability: Durable}, {Text: "queued"}, {Text: "no room"}} {

@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-// writer is the goroutine behind a Recorder: it alone touches the sink.
+// writer is the goroutine behind a Recorder: it alone appends to the sink. A
+// sync runs beside it, so that a slow disk does not hold up what need not wait
+// for the disk.
 type writer struct {
 	r       *Recorder
 	buf     []Event // the batch in hand, to be cleared and used again
@@ -15,13 +17,20 @@ type writer struct {
 	spare   []Event // the other buffer
 	ticket  *ticket // of the batch in hand
 
-	unsynced  uint64 // appended since the last good sync
-	syncArmed bool   // syncTimer runs for them
-	syncDue   bool   // the oldest of them has waited long enough
-	group     int    // durable events in the last commit that had any
-	syncTook  time.Duration
-	outage    *outage // while the sink fails
-	pause     time.Duration
+	parked   []*ticket // of what is stored and not yet being synced
+	unsynced uint64    // how much that is
+	syncDue  bool      // the oldest of it has waited long enough
+	armed    bool      // syncTimer runs for it
+
+	syncing  bool        // a sync runs
+	inSync   []*ticket   // that wait for it
+	covered  uint64      // records that it covers
+	syncDone chan synced // its end
+	syncTook time.Duration
+
+	group  int     // durable events in the last commit that had any
+	outage *outage // while the sink fails
+	pause  time.Duration
 
 	flushTimer, syncTimer *time.Timer
 }
@@ -29,7 +38,7 @@ type writer struct {
 // Run writes until ctx ends, then writes what is left and returns. The error
 // says how many accepted records could not be stored. Call it once.
 func (r *Recorder) Run(ctx context.Context) error {
-	w := &writer{r: r, flushTimer: stoppedTimer(), syncTimer: stoppedTimer()}
+	w := &writer{r: r, flushTimer: stoppedTimer(), syncTimer: stoppedTimer(), syncDone: make(chan synced, 1)}
 	defer close(r.done)
 	defer w.flushTimer.Stop()
 	defer w.syncTimer.Stop()
@@ -51,26 +60,22 @@ func stoppedTimer() *time.Timer {
 
 // sleep returns when there is something to write or to sync, or ctx ended.
 func (w *writer) sleep(ctx context.Context) {
-	if w.outage != nil {
-		w.flushTimer.Reset(w.pause)
-		select {
-		case <-w.flushTimer.C:
-		case <-ctx.Done():
-		}
-		return
-	}
-	armed := false
+	waiting := false // for the flush timer
 	for {
+		if w.outage != nil {
+			w.sitOut(ctx)
+			return
+		}
 		urgent, queued := w.look()
 		if urgent {
 			return
 		}
-		if queued && !armed {
+		if queued && !waiting {
 			w.flushTimer.Reset(w.r.cfg.FlushInterval)
-			armed = true
+			waiting = true
 		}
 		var flush <-chan time.Time
-		if armed {
+		if waiting {
 			flush = w.flushTimer.C
 		}
 		select {
@@ -79,7 +84,23 @@ func (w *writer) sleep(ctx context.Context) {
 			return
 		case <-w.syncTimer.C:
 			w.syncDue = true
+		case end := <-w.syncDone:
+			w.syncEnded(end)
+		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// sitOut waits until it is time to try a failing sink again.
+func (w *writer) sitOut(ctx context.Context) {
+	w.flushTimer.Reset(w.pause)
+	for {
+		select {
+		case <-w.flushTimer.C:
+			return
+		case end := <-w.syncDone:
+			w.syncEnded(end)
 		case <-ctx.Done():
 			return
 		}
@@ -87,21 +108,23 @@ func (w *writer) sleep(ctx context.Context) {
 }
 
 // look reports whether the batch should be written at once, and whether there
-// is one. If not, the next Record wakes the writer.
+// is one. If not, the next Record wakes the writer. While a sync runs, durable
+// events wait for the next one and come together meanwhile.
 func (w *writer) look() (urgent, queued bool) {
 	r := w.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	queued = len(r.queue) > 0 || r.lost.any
 	r.asleep = !queued
-	return r.ticket != nil || len(r.queue) >= r.cfg.QueueSize/2, queued
+	waited := r.ticket != nil || len(w.parked) > 0 || w.syncDue
+	return waited && !w.syncing || len(r.queue) >= r.cfg.half(), queued
 }
 
 // gather lets durable events join the coming sync when the last one was
 // shared. It waits until as many have come as last time, and never longer than
 // a sync takes: longer would cost more than it saves.
 func (w *writer) gather(ctx context.Context) {
-	if w.outage != nil || w.group < 2 {
+	if w.outage != nil || w.syncing || w.group < 2 {
 		return
 	}
 	window := min(w.r.cfg.GroupWindow, w.syncTook)
@@ -123,32 +146,35 @@ func (w *writer) gather(ctx context.Context) {
 func (w *writer) wantsMore() bool {
 	w.r.mu.Lock()
 	defer w.r.mu.Unlock()
-	return w.r.durable > 0 && w.r.durable < w.group && len(w.r.queue) < w.r.cfg.QueueSize/2
+	return w.r.durable > 0 && w.r.durable < w.group && len(w.r.queue) < w.r.cfg.half()
 }
 
-// commit takes what is queued, stores it, and syncs when somebody waits for it.
+// commit stores what is queued, and begins a sync when one is due. Where the
+// sink must show that it works, or the end is near, it waits for the sync.
 func (w *writer) commit(final bool) {
 	w.take()
+	if err := w.store(); err != nil {
+		w.fail(err)
+		return
+	}
+	if w.ticket != nil {
+		w.parked = append(w.parked, w.ticket)
+		w.ticket = nil
+	}
 	select { // a busy queue must not starve the sync
 	case <-w.syncTimer.C:
 		w.syncDue = true
 	default:
 	}
-	err := w.store()
-	if err == nil && (final || w.ticket != nil || w.syncDue || w.outage != nil) {
-		err = w.sync()
+	switch {
+	case final || w.outage != nil:
+		w.syncAndWait()
+	case !w.syncing && (w.syncDue || len(w.parked) > 0):
+		w.beginSync()
+	case w.unsynced > 0 && !w.armed: // a running timer is left alone: the oldest record counts
+		w.syncTimer.Reset(w.r.cfg.SyncInterval)
+		w.armed = true
 	}
-	if err != nil {
-		w.fail(err)
-		return
-	}
-	if w.outage != nil {
-		w.recovered()
-	}
-	if w.unsynced > 0 && !w.syncDue {
-		w.armSync()
-	}
-	w.settle(nil)
 }
 
 // take swaps the queue for an empty one, unless a batch is still in hand.
@@ -218,44 +244,6 @@ func (w *writer) stored(n int) {
 	w.r.mu.Unlock()
 }
 
-func (w *writer) sync() error {
-	r := w.r
-	start := r.cfg.Now()
-	err := r.cfg.Sink.Sync()
-	w.syncTook = r.cfg.Now().Sub(start)
-	w.syncTimer.Stop()
-	w.syncDue, w.syncArmed = false, false
-	unsynced := w.unsynced
-	w.unsynced = 0
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stats.Syncs++
-	r.stats.LastSync = w.syncTook
-	if err != nil {
-		r.lost.add(lossUnsynced, unsynced)
-		return fmt.Errorf("sync: %w", err)
-	}
-	return nil
-}
-
-// armSync starts the clock for what has been written and not been synced. A
-// running timer is left alone: the oldest record counts.
-func (w *writer) armSync() {
-	if !w.syncArmed {
-		w.syncTimer.Reset(w.r.cfg.SyncInterval)
-		w.syncArmed = true
-	}
-}
-
-// settle tells those who wait for the batch in hand.
-func (w *writer) settle(err error) {
-	if w.ticket != nil {
-		w.ticket.err = err
-		close(w.ticket.done)
-		w.ticket = nil
-	}
-}
-
 // fail puts the fail modes in force. Whoever waits is told now; records whose
 // statements are thereby refused are taken out, all others are kept and tried
 // again.
@@ -275,9 +263,8 @@ func (w *writer) fail(err error) {
 	}
 	before := r.stats.Refused
 	r.mu.Unlock()
-	w.settle(err)
-	w.ticket = next
-	w.settle(err)
+	settle(append(w.parked, w.ticket, next), err)
+	w.parked, w.ticket = w.parked[:0], nil
 	if w.outage == nil {
 		w.outage = &outage{since: r.cfg.Now(), cause: err, refused: before}
 		w.pause = r.cfg.RetryMin
@@ -302,6 +289,7 @@ func (w *writer) finish() error {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	w.joinSync()
 	w.commit(true) // what is in hand after a failure, else the queue
 	w.commit(true) // the queue
 	r.mu.Lock()

@@ -121,12 +121,15 @@ func runAndKill(t *testing.T, dir string, after time.Duration) (acknowledged []s
 		t.Fatal("the writer said nothing")
 	}
 	acknowledged = append(acknowledged, lines.Text())
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
+	at := make(chan time.Time, 1)
+	time.AfterFunc(after, func() {
+		at <- time.Now()
+		_ = cmd.Process.Kill()
+	})
 	for lines.Scan() {
 		acknowledged = append(acknowledged, lines.Text())
 	}
-	killed = time.Now()
+	killed = <-at
 	_ = cmd.Wait() // killed
 	return acknowledged, killed
 }

@@ -4,25 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
 )
 
-// Log is the writer of a directory, an audit.Sink. It is used by one goroutine
-// at a time.
+// Log is the writer of a directory, an audit.Sink. Sync may be called beside
+// the other methods; those are for one goroutine at a time.
 type Log struct {
 	cfg    Config
 	lock   *os.File // the directory, locked
 	sealer *audit.Sealer
 	owed   []audit.Event // the log's own records, written before the next batch
 
-	file    *os.File // the current segment; nil before the first
-	size    int64    // of file up to the last whole batch
-	began   time.Time
-	events  bool // file holds more than its header
-	dirty   bool // file may hold bytes after size
-	suspect bool // a sync of file failed: nothing more is written to it
+	mu      sync.Mutex // guards changes of file, and suspect
+	file    *os.File   // the current segment; nil before the first
+	suspect bool       // a sync of file failed: it is given up
+
+	size   int64 // of file up to the last whole batch
+	began  time.Time
+	events bool // file holds more than its header
+	dirty  bool // file may hold bytes after size
 
 	buf  []byte
 	mark audit.Head // the end of the log with size bytes in file
@@ -102,13 +105,14 @@ func (l *Log) prepare() error {
 	if l.lock == nil {
 		return os.ErrClosed
 	}
-	if l.dirty && !l.suspect {
+	suspect := l.isSuspect()
+	if l.dirty && !suspect {
 		if err := l.cutBack(); err != nil {
 			return err
 		}
 	}
 	old := l.events && l.cfg.MaxAge > 0 && l.cfg.Now().Sub(l.began) >= l.cfg.MaxAge
-	if l.file == nil || l.suspect || old {
+	if l.file == nil || suspect || old {
 		return l.rotate()
 	}
 	return nil
@@ -117,7 +121,7 @@ func (l *Log) prepare() error {
 // rotate closes the current segment and begins the next. When it fails, the
 // current one stays.
 func (l *Log) rotate() error {
-	if l.file != nil && !l.suspect {
+	if l.file != nil && !l.isSuspect() {
 		if err := l.Sync(); err != nil { // no segment may reach the disk before its forerunner
 			return err
 		}
@@ -129,11 +133,9 @@ func (l *Log) rotate() error {
 		l.sealer.Rewind(l.mark)
 		return fmt.Errorf("begin segment: %w", err)
 	}
-	if l.file != nil {
-		_ = l.file.Close() // synced above, or given up
-	}
-	l.file, l.size, l.began = file, int64(len(header)), now
-	l.events, l.dirty, l.suspect = false, false, false
+	l.replace(file)
+	l.size, l.began = int64(len(header)), now
+	l.events, l.dirty = false, false
 	l.mark = l.sealer.Head()
 	return l.retire()
 }
@@ -162,17 +164,47 @@ func createSegment(dir string, number uint64, header []byte) (*os.File, error) {
 // which pages the disk holds, and asking again would answer yes: the segment is
 // given up and the next record begins a new one.
 func (l *Log) Sync() error {
-	if l.file == nil {
-		return nil
+	for {
+		l.mu.Lock()
+		file, suspect := l.file, l.suspect
+		l.mu.Unlock()
+		if file == nil {
+			return nil
+		}
+		if suspect {
+			return errors.New("segment was given up after a failed sync")
+		}
+		err := file.Sync()
+		if err == nil {
+			return nil
+		}
+		l.mu.Lock()
+		same := l.file == file
+		l.suspect = l.suspect || same
+		l.mu.Unlock()
+		if same || !errors.Is(err, os.ErrClosed) {
+			return err
+		}
+		// A new segment began meanwhile, after a sync of this one.
 	}
-	if l.suspect {
-		return errors.New("sync: segment was given up after a failed sync")
+}
+
+func (l *Log) isSuspect() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.suspect
+}
+
+// replace makes file the current segment and closes the one before, which is
+// synced or given up.
+func (l *Log) replace(file *os.File) {
+	l.mu.Lock()
+	old := l.file
+	l.file, l.suspect = file, false
+	l.mu.Unlock()
+	if old != nil {
+		_ = old.Close()
 	}
-	if err := l.file.Sync(); err != nil {
-		l.suspect = true
-		return err
-	}
-	return nil
 }
 
 // Head returns the end of the log as the writer knows it.
@@ -185,7 +217,7 @@ func (l *Log) Close() error {
 	}
 	var errs []error
 	if l.file != nil {
-		if !l.suspect {
+		if !l.isSuspect() {
 			errs = append(errs, l.Sync())
 		}
 		errs = append(errs, l.file.Close())
