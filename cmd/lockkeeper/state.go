@@ -51,7 +51,12 @@ func openState(path string) (*stateDir, error) {
 	return &stateDir{path: path, lock: lock}, nil
 }
 
-func (s *stateDir) close() { _ = s.lock.Close() } // the lock goes with the file
+// close gives the lock back by name: closing the file alone does not while a
+// process that was just forked still has a copy.
+func (s *stateDir) close() {
+	_ = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
+	_ = s.lock.Close()
+}
 
 func (s *stateDir) audit() string   { return filepath.Join(s.path, "audit") }
 func (s *stateDir) console() string { return filepath.Join(s.path, "console") }
