@@ -11,7 +11,9 @@ func zoo() *Catalog {
 	return NewCatalog(CatalogData{
 		Database: "wh", Version: 7,
 		Relations: []CatalogRelation{
-			{Schema: "public", Name: "t"}, {Schema: "s", Name: "t"}, {Schema: "s", Name: "t"},
+			{Schema: "public", Name: "t"},
+			{Schema: "s", Name: "t"},
+			{Schema: "s", Name: "t"},
 			{Schema: "s", Name: "v", Kind: RelView, Bases: rels("s.w", "s.t"), Calls: []Function{{"s", "good"}}},
 			{Schema: "s", Name: "w", Kind: RelView, Bases: rels("s.v", "pii.p")}, // a ring, as CREATE OR REPLACE can make
 			{Schema: "s", Name: "blind", Kind: RelView, Opaque: true},

@@ -67,7 +67,7 @@ func (q *quota) key(buf []byte, sc *scope) []byte {
 				v = sc.st.Fingerprint
 			}
 		default:
-			v, _ = sc.id.value(k.Name)
+			v = sc.id.value(k.Name)
 		}
 		if v == "" {
 			v = "none"

@@ -100,7 +100,7 @@ func (t *template) segment(id *identity) string {
 			b.WriteString(p)
 			continue
 		}
-		v, _ := id.value(p)
+		v := id.value(p)
 		b.WriteString(safeSegment(v))
 	}
 	return b.String()

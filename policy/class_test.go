@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func TestSourceErrors(t *testing.T) {
 	t.Parallel()
@@ -43,9 +44,9 @@ func TestSourceErrors(t *testing.T) {
 		"negative limit":      {one(ClassSource{Name: "a", Limits: Limits{IdleSession: -1}}), "classes.a"},
 		"negative idle":       {one(ClassSource{Name: "a", Release: &ReleaseSource{MinIdle: ptr(-time.Second)}}), "classes.a"},
 		"looser hard":         {two(ClassSource{Hard: 1}, ClassSource{Hard: 2}), "classes.p.children.c"},
-		"looser queue":        {two(ClassSource{Queue: &QueueSource{Max: ptr(1)}}, ClassSource{Queue: &QueueSource{Max: ptr(2)}}), "classes.p.children.c"},
+		"looser queue":        {two(ClassSource{Queue: &QueueSource{Max: new(1)}}, ClassSource{Queue: &QueueSource{Max: new(2)}}), "classes.p.children.c"},
 		"looser wait":         {two(ClassSource{Queue: &QueueSource{MaxWait: ptr(time.Second)}}, ClassSource{Queue: &QueueSource{MaxWait: ptr(time.Minute)}}), "classes.p.children.c"},
-		"looser gone":         {two(ClassSource{OnClientGone: ptr(GoneCancel)}, ClassSource{OnClientGone: ptr(GoneFinish)}), "classes.p.children.c"},
+		"looser gone":         {two(ClassSource{OnClientGone: new(GoneCancel)}, ClassSource{OnClientGone: new(GoneFinish)}), "classes.p.children.c"},
 		"looser time":         {two(ClassSource{Limits: Limits{TransactionTime: 1}}, ClassSource{Limits: Limits{TransactionTime: 2}}), "classes.p.children.c"},
 		"looser rows":         {two(ClassSource{Limits: Limits{ReturnRowCount: 1}}, ClassSource{Limits: Limits{ReturnRowCount: 2}}), "classes.p.children.c"},
 		"looser ladder":       {two(ClassSource{Release: &ReleaseSource{Ladder: []ReleaseMode{}}}, ClassSource{Release: &ReleaseSource{Ladder: []ReleaseMode{ReleaseKill}}}), "classes.p.children.c"},
@@ -75,11 +76,11 @@ func TestChildrenTighten(t *testing.T) {
 	e := engineWith(t, Source{
 		Classify: []ClassifyLine{{Class: "p/c/${user}"}},
 		Classes: []ClassSource{{
-			Name: "p", Hard: 9, Queue: &QueueSource{Max: ptr(50), MaxWait: ptr(time.Minute)}, OnClientGone: ptr(GoneFinish),
+			Name: "p", Hard: 9, Queue: &QueueSource{Max: new(50), MaxWait: ptr(time.Minute)}, OnClientGone: new(GoneFinish),
 			Release: &ReleaseSource{Ladder: []ReleaseMode{ReleaseRollback, ReleaseKill}, MinIdle: ptr(time.Minute), For: []string{"etl"}, MaxIdleTx: time.Hour},
 			Limits:  Limits{QueryExecutionTime: time.Minute, ReturnBytes: 100, ClientStall: time.Minute},
 			Children: []ClassSource{{
-				Name: "c", Hard: 5, Queue: &QueueSource{MaxWait: ptr(time.Second)}, OnClientGone: ptr(GoneCancel),
+				Name: "c", Hard: 5, Queue: &QueueSource{MaxWait: ptr(time.Second)}, OnClientGone: new(GoneCancel),
 				Release: &ReleaseSource{Ladder: []ReleaseMode{ReleaseRollback}, MinIdle: ptr(time.Second), For: []string{"bi", "etl"}, MaxIdleTx: time.Minute},
 				Limits:  Limits{QueryExecutionTime: time.Second, ReturnRowCount: 7, ClientStall: time.Second},
 			}},
@@ -107,7 +108,7 @@ func TestChildrenTighten(t *testing.T) {
 func TestStandingAsksWhatNeedsNoStatement(t *testing.T) {
 	t.Parallel()
 	e := engineWith(t, Source{
-		Audit: AuditSource{Text: ptr(TextFull), Params: ptr(ParamsHashed), Durability: BestEffort, OnFailure: ptr(FailOpen)},
+		Audit: AuditSource{Text: new(TextFull), Params: new(ParamsHashed), Durability: BestEffort, OnFailure: new(FailOpen)},
 		Classify: []ClassifyLine{
 			{When: Condition{Verb: VerbRead}, Class: "reads"},
 			{When: Condition{TxState: []TxState{TxActive}}, Class: "busy"},
@@ -159,8 +160,17 @@ func TestIdentities(t *testing.T) {
 		Classify:   []ClassifyLine{{Class: "${user}/${auth_user}/${team}/${tool}/${database}/${role}/x-${environment}.${via}"}},
 		Rules:      []RuleSource{{ID: "t", When: Condition{Tags: []TagMatch{{Key: "k", Values: []string{"v"}}}}, Warn: "w"}},
 		Quotas: []QuotaSource{{ID: "q", Unit: UnitStatements, Per: time.Hour, Limit: 1000, Key: []QuotaKey{
-			{Name: "user"}, {Name: "auth_user"}, {Name: "team"}, {Name: "tool"}, {Name: "database"}, {Name: "role"},
-			{Name: "environment"}, {Name: "via"}, {Name: "client_ip"}, {Name: "class"}, {Name: "fingerprint"},
+			{Name: "user"},
+			{Name: "auth_user"},
+			{Name: "team"},
+			{Name: "tool"},
+			{Name: "database"},
+			{Name: "role"},
+			{Name: "environment"},
+			{Name: "via"},
+			{Name: "client_ip"},
+			{Name: "class"},
+			{Name: "fingerprint"},
 		}}},
 	})
 	s := Subject{User: "Ann", AuthUser: "CN=Ann", Database: "wh", CertCN: "Tab", ApplicationName: "psql", Groups: []string{"g"}, Tags: []Tag{{"k", "v"}}}

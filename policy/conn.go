@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"sync/atomic"
 )
 
@@ -127,13 +128,13 @@ func (rs *Ruleset) classFor(line int, id *identity, limit int) *class {
 
 // intern keeps one class for each path and line, within the limit.
 func (rs *Ruleset) intern(templates []template, segments []string, limit int) *class {
-	key := ""
+	var key strings.Builder
 	for i := range segments {
-		key += segments[i] + "\x00" + templates[i].text + "\x00"
+		key.WriteString(segments[i] + "\x00" + templates[i].text + "\x00")
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if have := rs.classes[key]; have != nil {
+	if have := rs.classes[key.String()]; have != nil {
 		return have
 	}
 	k := newClass(rs.root, templates, segments)
@@ -153,7 +154,7 @@ func (rs *Ruleset) intern(templates []template, segments []string, limit int) *c
 	if len(rs.classes) >= limit {
 		clear(rs.classes)
 	}
-	rs.classes[key] = k
+	rs.classes[key.String()] = k
 	return k
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 )
@@ -270,7 +271,7 @@ func (v *verdict) placed(t *Ticket, p place) Decision {
 	v.d.Observed = withAll(v.d.Observed, t.ghosts)
 	v.d.Rules = withAll(v.d.Rules, t.marks)
 	if len(t.notices) > 0 {
-		v.d.Warnings = append(v.d.Warnings[:len(v.d.Warnings):len(v.d.Warnings)], t.notices...)
+		v.d.Warnings = append(slices.Clip(v.d.Warnings), t.notices...)
 	}
 	v.d.Metered = t.metered
 	v.d.Verdict = quiet(v.d.Warnings)
@@ -279,7 +280,7 @@ func (v *verdict) placed(t *Ticket, p place) Decision {
 
 // with returns a list with one more; the given one is shared and stays.
 func with(list []string, id string) []string {
-	return append(list[:len(list):len(list)], id)
+	return append(slices.Clip(list), id)
 }
 
 func withAll(list, more []string) []string {
@@ -289,7 +290,7 @@ func withAll(list, more []string) []string {
 	if len(list) == 0 {
 		return more
 	}
-	return append(list[:len(list):len(list)], more...)
+	return append(slices.Clip(list), more...)
 }
 
 func queueFull(n *node) *Refusal {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,9 +63,7 @@ func (e *Engine) PublishCatalog(c *Catalog) {
 	e.publishMu.Lock()
 	old := e.world.Load()
 	catalogs := make(map[string]*Catalog, len(old.catalogs)+1)
-	for db, have := range old.catalogs {
-		catalogs[db] = have
-	}
+	maps.Copy(catalogs, old.catalogs)
 	catalogs[c.database] = c
 	e.world.Store(newWorld(old.rs, catalogs))
 	e.admission.wakeAll(&w)

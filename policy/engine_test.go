@@ -49,7 +49,7 @@ func fiveHundredRules() Source {
 		case 2:
 			r.When, r.Warn = Condition{Class: []string{fmt.Sprintf("etl/%d/*", i)}}, "careful"
 		case 3:
-			r.When, r.Deny = Condition{Verb: VerbDelete, HasWhere: flag(false), Database: []string{fmt.Sprintf("db%d", i)}}, "no"
+			r.When, r.Deny = Condition{Verb: VerbDelete, HasWhere: new(false), Database: []string{fmt.Sprintf("db%d", i)}}, "no"
 		case 4:
 			r.When, r.Limits = Condition{Reads: []string{"public.*"}, Team: []string{"growth"}}, Limits{ReturnRowCount: int64(1000 + i)}
 		}

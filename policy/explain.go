@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -180,10 +181,8 @@ func (e *Engine) explainQuota(list []ExplainQuota, now time.Time, q *quota, sc *
 		ID: q.src.ID, Key: c.who(), Refuses: c.refusesLocked(take),
 		Used: q.amount(c.amountLocked()), Limit: fmt.Sprintf("%s %s per %s", q.amount(q.limit), q.src.Unit, spell(q.src.Per)),
 	}
-	for _, have := range list {
-		if have == x {
-			return list
-		}
+	if slices.Contains(list, x) {
+		return list
 	}
 	return append(list, x)
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // identity is a Subject seen through the identities of a ruleset. It is
 // immutable.
@@ -47,10 +50,8 @@ func newIdentity(s *Subject, from *Identities) *identity {
 
 func hasAny(list []string, words ...string) bool {
 	for _, have := range list {
-		for _, w := range words {
-			if have == w {
-				return true
-			}
+		if slices.Contains(words, have) {
+			return true
 		}
 	}
 	return false
@@ -103,29 +104,29 @@ func (id *identity) team() string {
 
 // value returns what a name of the policy stands for in a class path or a
 // quota's key; folded where names match without case.
-func (id *identity) value(name string) (string, bool) {
+func (id *identity) value(name string) string {
 	switch name {
 	case "user":
-		return id.user, true
+		return id.user
 	case "auth_user":
-		return id.authUser, true
+		return id.authUser
 	case "team":
-		return strings.ToLower(id.team()), true
+		return strings.ToLower(id.team())
 	case "tool":
-		return id.foldedTool, true
+		return id.foldedTool
 	case "database":
-		return id.subject.Database, true
+		return id.subject.Database
 	case "role":
-		return id.subject.Role, true
+		return id.subject.Role
 	case "environment":
-		return id.subject.Environment, true
+		return id.subject.Environment
 	case "via":
-		return id.subject.Via, true
+		return id.subject.Via
 	case "client_ip":
 		if !id.subject.ClientIP.IsValid() {
-			return "", true
+			return ""
 		}
-		return id.subject.ClientIP.Unmap().String(), true
+		return id.subject.ClientIP.Unmap().String()
 	}
-	return "", false
+	return ""
 }

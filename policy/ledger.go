@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -211,8 +212,8 @@ func (l *ledger) takeLocked(now time.Time, t *Ticket, q *quota, key []byte, obse
 // noticeLocked tells the client once a window about each step it has passed.
 func (c *cell) noticeLocked(t *Ticket, observe bool) {
 	used := c.amountLocked()
-	for i := len(c.q.notify) - 1; i >= 0; i-- {
-		step := c.q.notify[i]
+	for i, step := range slices.Backward(c.q.notify) {
+
 		if used < step.at {
 			continue
 		}

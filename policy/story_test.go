@@ -67,7 +67,7 @@ func story(t *testing.T, path string) {
 // speak reads the tongue of the stories.
 func speak(text, _ string) (*policy.Batch, error) {
 	b := &policy.Batch{Bytes: len(text)}
-	for _, part := range strings.Split(text, ";") {
+	for part := range strings.SplitSeq(text, ";") {
 		part = strings.TrimSpace(part)
 		if part == "empty" || part == "" {
 			continue

@@ -21,7 +21,7 @@ func calendarWindow(now time.Time, per time.Duration, zone *time.Location) (star
 	if per == day {
 		return midnight, next
 	}
-	start = midnight.Add(t.Sub(midnight) / per * per)
+	start = midnight.Add(t.Sub(midnight).Truncate(per))
 	end = start.Add(per)
 	if end.After(next) {
 		end = next

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -76,10 +77,8 @@ func (l seenList) show(to []string, open bool) []string {
 }
 
 func addOnce(to []string, text string) []string {
-	for _, have := range to {
-		if have == text {
-			return to
-		}
+	if slices.Contains(to, text) {
+		return to
 	}
 	return append(to, text)
 }

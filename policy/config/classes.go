@@ -138,7 +138,7 @@ func (r *reader) limits(n *yaml.Node, where string) policy.Limits {
 	}
 	f := fields{
 		"return_row_count": func(v *yaml.Node) { l.ReturnRowCount, _ = r.count(v, where+".return_row_count", 1) },
-		"return_bytes":     func(v *yaml.Node) { l.ReturnBytes, _ = r.size(v, where+".return_bytes") },
+		"return_bytes":     func(v *yaml.Node) { l.ReturnBytes = r.size(v, where+".return_bytes") },
 	}
 	for key, into := range map[string]*time.Duration{
 		"query_execution_time": &l.QueryExecutionTime,

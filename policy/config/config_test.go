@@ -230,7 +230,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add(page)
 	if data, err := os.ReadFile(filepath.Join("testdata", "errors.txt")); err == nil {
-		for _, block := range strings.Split(string(data), "\n\n") {
+		for block := range strings.SplitSeq(string(data), "\n\n") {
 			text, _, _ := strings.Cut(block, "\n----")
 			f.Add([]byte(text))
 		}

@@ -171,11 +171,25 @@ func dumpCondition(c *policy.Condition) *yaml.Node {
 		key  string
 		list []string
 	}{
-		{"user", c.User}, {"auth_user", c.AuthUser}, {"team", c.Team}, {"tool", c.Tool}, {"database", c.Database},
-		{"role", c.Role}, {"environment", c.Environment}, {"via", c.Via}, {"urgency", c.Urgency}, {"class", c.Class},
-		{"verb", c.Verb.Names()}, {"pgaudit", c.PgAudit}, {"reads", c.Reads}, {"writes", c.Writes},
-		{"function", c.Function}, {"fingerprint", c.Fingerprint},
-		{"client_ip", texts(c.ClientIP)}, {"kind", texts(c.Kind)}, {"session_age", texts(c.SessionAge)},
+		{"user", c.User},
+		{"auth_user", c.AuthUser},
+		{"team", c.Team},
+		{"tool", c.Tool},
+		{"database", c.Database},
+		{"role", c.Role},
+		{"environment", c.Environment},
+		{"via", c.Via},
+		{"urgency", c.Urgency},
+		{"class", c.Class},
+		{"verb", c.Verb.Names()},
+		{"pgaudit", c.PgAudit},
+		{"reads", c.Reads},
+		{"writes", c.Writes},
+		{"function", c.Function},
+		{"fingerprint", c.Fingerprint},
+		{"client_ip", texts(c.ClientIP)},
+		{"kind", texts(c.Kind)},
+		{"session_age", texts(c.SessionAge)},
 	} {
 		d.add(g.key, strs(g.list))
 	}

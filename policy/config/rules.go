@@ -151,8 +151,7 @@ func (r *reader) amount(n *yaml.Node, where string, unit policy.QuotaUnit) int64
 	if n.Kind == yaml.ScalarNode && n.Tag != "!!int" && n.Tag != "!!float" {
 		switch unit {
 		case policy.UnitBytesIn, policy.UnitBytesOut:
-			b, _ := r.size(n, where)
-			return b
+			return r.size(n, where)
 		case policy.UnitExecSeconds, policy.UnitQueueSeconds, policy.UnitIdleTxSeconds:
 			d, ok := r.duration(n, where, time.Second)
 			if ok && d%time.Second != 0 {

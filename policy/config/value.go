@@ -69,8 +69,16 @@ var sizeUnits = []struct {
 	suffix string
 	bytes  float64
 }{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+	{"KiB", 1 << 10},
+	{"MiB", 1 << 20},
+	{"GiB", 1 << 30},
+	{"TiB", 1 << 40},
+	{"kB", 1e3},
+	{"KB", 1e3},
+	{"MB", 1e6},
+	{"GB", 1e9},
+	{"TB", 1e12},
+	{"B", 1},
 }
 
 // ParseSize reads a number of bytes: 4GiB, 500MB, 1024.
@@ -89,17 +97,17 @@ func ParseSize(s string) (int64, error) {
 	return int64(f * unit), nil
 }
 
-func (r *reader) size(n *yaml.Node, where string) (int64, bool) {
+func (r *reader) size(n *yaml.Node, where string) int64 {
 	s, ok := r.text(n, where)
 	if !ok {
-		return 0, false
+		return 0
 	}
 	b, err := ParseSize(s)
 	if err != nil || b < 1 {
 		r.fail(n, "such as 500MB or 4GiB", "%s: %q is not a size", where, short(s))
-		return 0, false
+		return 0
 	}
-	return b, true
+	return b
 }
 
 var dayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
@@ -162,7 +170,7 @@ func parseZone(name string) (*time.Location, error) {
 }
 
 func parseDays(text string) (days [7]bool, ok bool) {
-	for _, part := range strings.Split(strings.ToLower(text), ",") {
+	for part := range strings.SplitSeq(strings.ToLower(text), ",") {
 		first, last, isRange := strings.Cut(part, "-")
 		a := indexOf(dayNames, first)
 		b := a

@@ -10,7 +10,7 @@ import (
 // names reads the lines of a catalog block and publishes the snapshot.
 func (r *runner) names(input string) error {
 	data := policy.CatalogData{Version: r.catalog.Version + 1}
-	for _, line := range strings.Split(input, "\n") {
+	for line := range strings.SplitSeq(input, "\n") {
 		head, bases, _ := strings.Cut(line, ":")
 		w := strings.Fields(head)
 		opaque := len(w) > 0 && w[0] == "opaque"
@@ -46,7 +46,7 @@ func (r *runner) names(input string) error {
 
 func relations(text string) ([]policy.Relation, error) {
 	var out []policy.Relation
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}

@@ -67,7 +67,7 @@ func runGolden(t *testing.T, text string) string {
 
 func modeOf(head string) Mode {
 	var m Mode
-	for _, w := range strings.Fields(head) {
+	for w := range strings.FieldsSeq(head) {
 		switch w {
 		case "redshift":
 			m.Dialect = Redshift
