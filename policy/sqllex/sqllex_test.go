@@ -86,6 +86,11 @@ func TestValue(t *testing.T) {
 		{`$t$x $$ y$t$`, Mode{}, `x $$ y`, true},
 		{`$$$$`, Mode{}, ``, true},
 		{`X'41'`, Mode{}, "", false},
+		{`E'\b\f\r\n\\\'\q\xg'`, Mode{}, "\b\f\r\n\\'qxg", true},
+		{`E'\U0001F600\7'`, Mode{}, "\U0001F600\a", true},
+		{`E'\UFFFFFFFF'`, Mode{}, "", false},
+		{`E'\u00g0'`, Mode{}, "", false},
+		{`12`, Mode{}, "", false},
 	} {
 		l := New(c.text, c.mode)
 		tok, _ := l.Next()
@@ -96,6 +101,48 @@ func TestValue(t *testing.T) {
 		if got, ok := Value(c.text, tok.Kind, c.mode); got != c.want || ok != c.ok {
 			t.Errorf("Value(%s) = %q, %v; want %q, %v", c.text, got, ok, c.want, c.ok)
 		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{`"a""b"`: `a"b`, `"A"`: "A", `"`: "", `""`: ""} {
+		if got := Unquote(in); got != want {
+			t.Errorf("Unquote(%s) = %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{"abc": "abc", "aBC": "abc", "ÄB": "Äb"} {
+		if got := Fold(in); got != want {
+			t.Errorf("Fold(%s) = %q, want %q", in, got, want)
+		}
+	}
+	if Postgres.String() != "postgres" || Redshift.String() != "redshift" {
+		t.Error("dialects are called otherwise")
+	}
+}
+
+func TestSplitterShowsTokens(t *testing.T) {
+	t.Parallel()
+	src := "select 1 /* x */; ; delete from t"
+	var got []string
+	s := NewSplitter(src, Mode{})
+	s.Each(func(tok Token) { got = append(got, src[tok.Start:tok.End]) })
+	for _, ok := s.Next(); ok; _, ok = s.Next() {
+		got = append(got, "|")
+	}
+	if diff := cmp.Diff([]string{"select", "1", "|", "delete", "from", "t", "|"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestCommentsAreBounded(t *testing.T) {
+	t.Parallel()
+	src := "/* a */ select '--' -- b\n/* c */"
+	if diff := cmp.Diff([]Span{{0, 7}, {20, 24}}, Comments(src, Mode{}, 2)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := Comments(src, Mode{}, 9); len(got) != 3 {
+		t.Errorf("%d comments, want 3", len(got))
 	}
 }
 
