@@ -29,7 +29,7 @@ func (s *session) frameLocked(tag byte, frame []byte, now time.Time) verdict {
 	case pgwire.MsgCommandComplete, pgwire.MsgEmptyQueryResponse:
 		return s.completeLocked(&step, frame, now)
 	case pgwire.MsgPortalSuspended:
-		s.clock = now
+		s.suspendedLocked(&step, now)
 	case pgwire.MsgReadyForQuery:
 		return s.readyLocked(&step, frame, status, now)
 	}
@@ -37,8 +37,8 @@ func (s *session) frameLocked(tag byte, frame []byte, now time.Time) verdict {
 		s.captureLocked(frame)
 		return verdict{action: pgstate.Swallow}
 	}
-	// CopyData may be waiting for its CopyInResponse, a refusal for its turn.
-	return verdict{action: step.Action, flush: tag == pgwire.MsgCopyInResponse || (s.settling && s.m.Owed() == 0)}
+	// CopyData may be waiting for its CopyInResponse.
+	return verdict{action: step.Action, flush: tag == pgwire.MsgCopyInResponse}
 }
 
 func (s *session) captureLocked(frame []byte) {
@@ -78,8 +78,20 @@ func (s *session) execOf(e *pgstate.Entry) *exec {
 	return s.execs[e.Ref]
 }
 
+// suspendedLocked ends one Execute of a portal that has more rows.
+func (s *session) suspendedLocked(step *pgstate.Step, now time.Time) {
+	s.startClockLocked(now)
+	s.rearmLocked(now)
+	if e := s.execOf(&step.Entry); e != nil {
+		e.turns--
+		if e.cursor {
+			s.finishLocked(e, now)
+		}
+	}
+}
+
 func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time) verdict {
-	s.clock = now
+	s.startClockLocked(now)
 	if step.Entry.Hush {
 		put := s.hush
 		s.hush = nil
@@ -91,7 +103,7 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 	}
 	e := s.execOf(&step.Entry)
 	if e == nil {
-		return verdict{flush: s.settling && s.m.Owed() == 0}
+		return verdict{}
 	}
 	if frame[0] == pgwire.MsgCommandComplete {
 		tag := pgwire.CommandTag(frame[pgwire.HeadSize:])
@@ -103,9 +115,13 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 		s.commandLocked(e, now)
 	}
 	e.idx++
-	settled := s.settling && s.m.Owed() == 0
 	if step.Done {
-		s.finishLocked(e, now)
+		// A portal may be executed again in the same pipeline: the slot must
+		// not be another statement's by then.
+		if e.turns--; e.turns <= 0 {
+			s.finishLocked(e, now)
+		}
+		s.rearmLocked(now) // the next of the pipeline may have less time
 	}
 	if e.drop && s.cancel.notice != nil {
 		// The statement ended before the cancel reached it, and the client has
@@ -118,7 +134,7 @@ func (s *session) completeLocked(step *pgstate.Step, frame []byte, now time.Time
 		e.tag = "COMMIT"
 		return verdict{action: pgstate.Swallow, put: pgwire.AppendCommandComplete(nil, "COMMIT")}
 	}
-	return verdict{flush: settled}
+	return verdict{}
 }
 
 // commandLocked follows transactions and SQL-level prepared statements.
@@ -194,7 +210,7 @@ func (s *session) stillRunningLocked(kept []*policy.Batch) []*policy.Batch {
 func (s *session) errorLocked(step *pgstate.Step, frame []byte, now time.Time) verdict {
 	body := frame[pgwire.HeadSize:]
 	code := pgwire.SQLState(body)
-	s.clock = now
+	s.startClockLocked(now)
 	e := s.execOf(&step.Entry)
 	v := verdict{action: step.Action}
 	if s.breaking {
@@ -210,7 +226,10 @@ func (s *session) errorLocked(step *pgstate.Step, frame []byte, now time.Time) v
 		v = s.poisonAnsweredLocked(body)
 	case step.Action == pgstate.Swallow:
 	case s.cancel.notice != nil && ownDoing(code):
-		v.action, v.put = pgstate.Swallow, pgwire.AppendError(nil, s.cancel.notice)
+		v.action = pgstate.Swallow
+		if !pgwire.Fatal(body) { // else the end of the connection follows, and upstreamBroken tells
+			v.put = pgwire.AppendError(nil, s.cancel.notice)
+		}
 		code = s.cancel.notice.Code
 	case s.rel != nil && !s.rel.told && !step.Fatal:
 		s.rel.told = true

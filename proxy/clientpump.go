@@ -212,13 +212,20 @@ func (s *session) gate(ctx context.Context, tag byte) (pgstate.Move, error) {
 				continue
 			}
 		}
-		s.gated = tag != pgwire.MsgTerminate
-		if s.gated {
-			s.armLocked(s.srv.cfg.Now().Add(hangUpPoll))
-		}
-		s.cond.Wait()
-		s.gated = false
+		s.waitAnswerLocked(tag != pgwire.MsgTerminate)
 	}
+}
+
+// waitAnswerLocked waits until something has changed that clientPump may be
+// waiting for. While it waits nobody reads from the client: watched, tick looks
+// whether it has hung up.
+func (s *session) waitAnswerLocked(watched bool) {
+	s.gated, s.settling = watched, true
+	if watched {
+		s.armLocked(s.srv.cfg.Now().Add(hangUpPoll))
+	}
+	s.cond.Wait()
+	s.gated, s.settling = false, false
 }
 
 // resolveLocked waits a moment for the ReadyForQuery that decides whether an
@@ -302,6 +309,10 @@ const copyBreak = "unexpected message type during COPY from stdin"
 // copy had failed before, the message is judged anew.
 func (s *session) breakCopy(ctx context.Context, tag byte, size int) error {
 	s.mu.Lock()
+	if s.m.Copy() != pgstate.CopyIn { // it failed meanwhile: nothing would answer our CopyFail
+		s.mu.Unlock()
+		return s.message(ctx, tag, size)
+	}
 	s.breaking = true
 	s.m.CopyEnd()
 	s.mu.Unlock()
@@ -326,7 +337,7 @@ func (s *session) countIn(n int) {
 	if e != nil {
 		e.bytesIn += int64(n)
 	}
-	s.clock = s.srv.cfg.Now()
+	s.quiet = s.srv.cfg.Now() // it speaks: not idle. The statement's time goes on
 	s.mu.Unlock()
 }
 

@@ -18,7 +18,9 @@ type exec struct {
 	ticket policy.Ticket
 	ev     audit.Event // of the intent; becomes the outcome
 
-	idx      int // statement of the batch the server is at
+	idx      int  // statement of the batch the server is at
+	turns    int  // Executes that went up and are not answered
+	cursor   bool // an Execute of a portal that no Bind made
 	began    time.Time
 	firstRow time.Time
 	ended    time.Time

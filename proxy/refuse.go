@@ -53,11 +53,9 @@ func (s *session) settleUnit() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settling = true
 	for s.m.Owed() > 0 && !s.ended {
-		s.cond.Wait()
+		s.waitAnswerLocked(true)
 	}
-	s.settling = false
 	if s.ended {
 		return s.cause
 	}

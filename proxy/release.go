@@ -181,6 +181,13 @@ func (s *session) endTx(ctx context.Context, d *policy.Decision, lasted time.Dur
 		s.release(ctx, o)
 		return
 	}
+	s.mu.Lock()
+	if s.ended || s.m.Owed() > 0 { // it runs now: the next tick cancels it
+		s.mu.Unlock()
+		return
+	}
+	s.holds++
+	s.mu.Unlock()
 	s.kill(txKilledNotice())
 }
 

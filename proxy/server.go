@@ -142,13 +142,23 @@ func (srv *Server) Draining() bool { return srv.draining.Load() }
 // drain ends the session if it does nothing.
 func (s *session) drain() {
 	s.mu.Lock()
-	idle := !s.ended && !s.m.Touched() && !s.busy.Load() && s.queued == nil && s.holds == 0 && !s.unwritten
+	touched := s.m.Touched()
+	s.mu.Unlock()
+	if !touched {
+		s.endIdle(shutdownNotice())
+	}
+}
+
+// endIdle ends a session that does nothing. One that waits in a queue does.
+func (s *session) endIdle(n *pgwire.Notice) {
+	s.mu.Lock()
+	idle := !s.ended && s.m.Owed() == 0 && !s.busy.Load() && s.holds == 0 && !s.unwritten
 	if idle {
 		s.holds++ // nothing goes up any more
 	}
 	s.mu.Unlock()
 	if idle {
-		s.kill(shutdownNotice())
+		s.kill(n)
 	}
 }
 

@@ -101,6 +101,7 @@ func (s *session) takeDown(off int) (end int, v verdict) {
 			now = s.srv.cfg.Now()
 		}
 		v := s.frameLocked(tag, frame, now)
+		v.flush = v.flush || s.settledLocked()
 		if v.action != pgstate.Forward {
 			return off, v
 		}
@@ -136,7 +137,7 @@ func (s *session) putDown(off *int, v verdict) error {
 	s.recordFinished()
 	if v.flush {
 		s.mu.Lock()
-		if s.muted.Load() && s.m.Owed() == 0 {
+		if s.muted.Load() && s.m.Phase() == pgstate.Idle {
 			s.mu.Unlock()
 			return s.speakAgain()
 		}
@@ -211,17 +212,18 @@ func (s *session) streamDown(tag byte, size int) error {
 	} else {
 		act = s.m.Server(tag, 0).Action
 	}
+	settled := s.settledLocked()
 	s.mu.Unlock()
 	if act != pgstate.Forward || s.muted.Load() {
 		if err := s.up.Reader.Skip(size); err != nil {
 			return s.upstreamBroken(err)
 		}
-		return nil
+		return s.putDown(new(int), verdict{flush: settled})
 	}
 	err := s.out.Stream(s.up.Reader, size)
 	switch {
 	case err == nil:
-		return nil
+		return s.putDown(new(int), verdict{flush: settled})
 	case s.out.MidFrame() && errors.Is(err, os.ErrDeadlineExceeded):
 		s.muted.Store(true) // the rest of this message cannot be told from what follows
 		return s.upstreamBroken(errClientGone)
@@ -234,7 +236,7 @@ func (s *session) streamDown(tag byte, size int) error {
 func (s *session) upstreamBroken(err error) error {
 	s.mu.Lock()
 	ended, cause := s.ended, s.cause
-	owed := s.m.Owed() > 0
+	owed := s.m.Owed() > 0 || s.m.UnitOpen()
 	notice, farewell := s.cancel.notice, s.farewell
 	s.mu.Unlock()
 	if ended {
@@ -243,6 +245,7 @@ func (s *session) upstreamBroken(err error) error {
 	if s.out.MidFrame() || s.muted.Load() || farewell {
 		return fmt.Errorf("%w: %w", errUpstream, err)
 	}
+	_ = s.client.SetWriteDeadline(s.srv.cfg.Now().Add(s.srv.cfg.WriteTimeout))
 	switch {
 	case owed && notice != nil: // our own doing: the statement had to end
 		_ = s.down(pgwire.AppendReady(pgwire.AppendError(nil, notice), pgwire.TxIdle))
@@ -251,6 +254,9 @@ func (s *session) upstreamBroken(err error) error {
 	}
 	return fmt.Errorf("%w: %w", errUpstream, err)
 }
+
+// settledLocked reports whether clientPump waits for the answer that came last.
+func (s *session) settledLocked() bool { return s.settling && s.m.Owed() == 0 }
 
 // rowLocked counts a DataRow or CopyData and holds it against the limits.
 func (s *session) rowLocked(size int, now time.Time) pgstate.Action {

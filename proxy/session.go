@@ -74,6 +74,7 @@ type session struct {
 	st         policy.SessionState
 	standing   policy.Decision // of the last statement: the session's class
 	clock      time.Time       // when the statement in flight began
+	clockStall time.Duration   // the client writer's total at that time
 	quiet      time.Time       // when the last answer ended
 	tx         txState
 	txs        uint64
@@ -89,7 +90,7 @@ type session struct {
 	unqueue    string
 	breaking   bool // a CopyFail of ours is up in place of a message
 	broke      bool // and it was what ended the copy
-	settling   bool // clientPump waits until nothing is owed
+	settling   bool // clientPump waits for an answer
 	pathStale  bool // the search_path must be read again
 	capture    func(frame []byte)
 	armed      time.Time
@@ -206,8 +207,10 @@ func (s *session) leave(ctx context.Context, err error) {
 	gone := s.limitsOwnerLocked().OnClientGone
 	if gone == policy.GoneFinish {
 		s.cancel.drop = true
-		for !s.ended && s.m.Owed() > 0 {
-			s.cond.Wait()
+		// Postgres would finish what it has read. A unit that still lacks its
+		// Sync never ends: nobody is left to send it.
+		for !s.ended && s.m.Admit(pgwire.MsgTerminate) == pgstate.Wait {
+			s.waitAnswerLocked(false)
 		}
 		s.mu.Unlock()
 		return
@@ -223,6 +226,12 @@ func (s *session) close() {
 	stop := audit.StopClientGone
 	if errors.Is(s.cause, errKilled) {
 		stop = audit.StopOperator
+	}
+	for i := range s.scan.run[:s.scan.decided] {
+		if e := s.scan.run[i].exec; e != nil { // decided, and never sent up
+			s.slotLocked(e)
+			e.began = now
+		}
 	}
 	for _, e := range s.execs {
 		if e != nil && !e.over {
@@ -298,11 +307,11 @@ func (s *session) limitsOwnerLocked() *policy.Decision {
 
 // currentLocked returns the execution the server is working on.
 func (s *session) currentLocked() *exec {
-	h := s.m.Head()
-	if h == nil || h.Ref == pgstate.NoRef {
+	ref := s.m.Current()
+	if ref == pgstate.NoRef {
 		return nil
 	}
-	return s.execs[h.Ref]
+	return s.execs[ref]
 }
 
 func isEOF(err error) bool {

@@ -46,9 +46,7 @@ func (s *session) query(ctx context.Context, tag byte, size int) error {
 	now := s.srv.cfg.Now()
 	s.mu.Lock()
 	s.slotLocked(e)
-	if s.m.Owed() == 0 {
-		s.clock = now
-	}
+	s.startsLocked(now)
 	if !s.m.Push(pgstate.Entry{Op: op, Ref: e.ref}) {
 		s.discardedLocked(e, now)
 	} else {
@@ -181,14 +179,20 @@ func (s *session) flushed(k int) []byte {
 	return out
 }
 
+// startsLocked starts the clock if the server gets to work with what goes up
+// now: behind another statement it starts with that one's end.
+func (s *session) startsLocked(now time.Time) {
+	if h := s.m.Head(); h == nil || h.Own {
+		s.startClockLocked(now)
+	}
+}
+
 // pushRun tells the machine about run[:k] and returns how many bytes they are.
 func (s *session) pushRun(k int) (bytes int) {
 	now := s.srv.cfg.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.m.Owed() == 0 {
-		s.clock = now
-	}
+	s.startsLocked(now)
 	for i := range k {
 		it := &s.scan.run[i]
 		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
@@ -231,6 +235,13 @@ func (s *session) pushLocked(it *item, body []byte) bool {
 		portal, _, _ := pgwire.CString(body)
 		s.bound = true
 		e.Op, e.Ref = pgstate.OpExecute, s.m.Portal(portal)
+		if it.exec != nil {
+			s.slotLocked(it.exec)
+			e.Ref = it.exec.ref
+		}
+		if e.Ref != pgstate.NoRef && s.execs[e.Ref] != nil {
+			s.execs[e.Ref].turns++
+		}
 		return s.m.Push(e)
 	case pgwire.MsgDescribe:
 		e.Op = pgstate.OpDescribe
@@ -299,9 +310,7 @@ func (s *session) largeBind(ctx context.Context, size int) error {
 	}
 	now := s.srv.cfg.Now()
 	s.mu.Lock()
-	if s.m.Owed() == 0 {
-		s.clock = now
-	}
+	s.startsLocked(now)
 	if s.pushLocked(&item{tag: pgwire.MsgBind, exec: e}, appendName(nil, portal)) {
 		s.forwardedLocked(e, now)
 		e.bytesIn += int64(size)

@@ -13,6 +13,15 @@ import (
 // One timer a session. It is never moved to a later time: it fires, finds out
 // that nothing is due, and is set again. So a statement costs no timer.
 
+// retry is when a remedy that could not be carried out, because the client has
+// just spoken or was released a moment ago, is tried again.
+const retry = time.Second
+
+// startClockLocked starts the clock of the next statement.
+func (s *session) startClockLocked(now time.Time) {
+	s.clock, s.clockStall = now, s.out.Stalled()
+}
+
 // armLocked makes sure that tick runs at at or before it.
 func (s *session) armLocked(at time.Time) {
 	if s.timer == nil || s.ended || (!s.armed.IsZero() && !at.Before(s.armed)) {
@@ -32,6 +41,9 @@ func (s *session) rearmLocked(now time.Time) {
 	if s.srv.cfg.Watcher != nil && st.Activity == policy.ActRunning {
 		s.armLocked(s.clock.Add(s.srv.cfg.ProbeAfter))
 	}
+	if d.Metered && st.Activity != policy.ActIdle {
+		s.armLocked(now.Add(time.Second))
+	}
 }
 
 // watchLocked says what the session is doing as far as limits care.
@@ -47,11 +59,8 @@ func (s *session) watchLocked(now time.Time) policy.WatchState {
 	}
 	switch st.Activity {
 	case policy.ActRunning, policy.ActCopyWait, policy.ActStalled:
-		st.Since = s.clock
-		if e := s.currentLocked(); e != nil {
-			// Time in which the client did not take what the server had is not the statement's.
-			st.Since = st.Since.Add(s.out.Stalled() - e.stalled)
-		}
+		// Time in which the client did not take what the server had is not the statement's.
+		st.Since = s.clock.Add(s.out.Stalled() - s.clockStall)
 		if at, ok := s.out.BlockedSince(); ok && now.Sub(at) > stallMin {
 			st.Activity, st.Since = policy.ActStalled, at
 		}
@@ -84,9 +93,12 @@ func (s *session) tick() {
 	st := s.watchLocked(now)
 	d := s.limitsOwnerLocked()
 	at, remedy := d.Limits.Next(&st, d.Release, s.srv.cfg.CancelGrace)
-	due := remedy != policy.RemedyNone && !at.After(now) && s.holds == 0
-	if remedy != policy.RemedyNone && !due {
+	due := remedy != policy.RemedyNone && !at.After(now)
+	switch {
+	case remedy != policy.RemedyNone && !due:
 		s.armLocked(at)
+	case s.holds > 0:
+		due = false // who holds the session sets the timer when done
 	}
 	if st.Activity == policy.ActRunning && s.srv.cfg.Watcher != nil {
 		s.suspectLocked(now)
@@ -106,9 +118,21 @@ func (s *session) tick() {
 	if due {
 		s.apply(remedy, unit, &dec, &st, now)
 		s.mu.Lock()
-		s.rearmLocked(s.srv.cfg.Now())
+		s.rearmAppliedLocked(s.srv.cfg.Now())
 		s.mu.Unlock()
 	}
+}
+
+// rearmAppliedLocked is rearmLocked behind a remedy: one that had no effect is
+// due at once, and again, and would keep a processor busy.
+func (s *session) rearmAppliedLocked(now time.Time) {
+	st := s.watchLocked(now)
+	d := s.limitsOwnerLocked()
+	if at, r := d.Limits.Next(&st, d.Release, s.srv.cfg.CancelGrace); r != policy.RemedyNone && !at.After(now) {
+		s.armLocked(now.Add(retry))
+		return
+	}
+	s.rearmLocked(now)
 }
 
 // suspectLocked hands a statement that runs for a while to the lock watch.
@@ -161,7 +185,7 @@ func (s *session) apply(r policy.Remedy, unit uint64, d *policy.Decision, st *po
 		}
 		s.endTx(ctx, d, now.Sub(st.TxSince))
 	case policy.RemedyEndSession:
-		s.kill(idleSessionNotice())
+		s.endIdle(idleSessionNotice())
 	case policy.RemedyNone:
 	}
 }
@@ -170,12 +194,20 @@ func (s *session) apply(r policy.Remedy, unit uint64, d *policy.Decision, st *po
 // comes is dropped; if it stopped in the middle of a message nothing can be
 // told to it any more, and its connection ends.
 func (s *session) stalled(ctx context.Context, unit uint64, d *policy.Decision) {
+	notice := stallNotice(d)
 	s.mu.Lock()
+	if _, blocked := s.out.BlockedSince(); !blocked || s.ended || s.unit != unit {
+		s.mu.Unlock()
+		return // it reads again
+	}
 	s.cancel.drop = true
-	s.mu.Unlock()
+	s.blameLocked(notice, audit.StopTimeout)
 	s.muted.Store(true)
-	s.cancelUnit(ctx, unit, stallNotice(d), audit.StopTimeout)
+	// The write under way ends. Under mu, so that the deadline cannot come
+	// behind the one that speakAgain sets when the unit is over.
 	_ = s.client.SetWriteDeadline(time.Unix(1, 0))
+	s.mu.Unlock()
+	s.cancelUnit(ctx, unit, notice, audit.StopTimeout)
 }
 
 // terminate ends the backend through the operator's login.
@@ -218,31 +250,20 @@ func (s *session) cancelUnit(ctx context.Context, unit uint64, notice *pgwire.No
 		s.mu.Unlock()
 		return false
 	}
-	s.cancel.notice, s.cancel.stop = notice, stop
-	s.cancel.steps++
-	s.cancel.last = s.srv.cfg.Now()
-	s.holds++
-	var frame []byte
-	switch {
-	case phase == pgstate.CopyWait && !s.busy.Load():
-		s.m.CopyEnd()
-		frame = pgwire.AppendString(nil, pgwire.MsgCopyFail, "canceled by lockkeeper")
-	case s.m.Unflushed():
-		s.m.Flushed()
-		frame = pgwire.AppendEmpty(nil, pgwire.MsgFlush)
+	s.blameLocked(notice, stop)
+	if stop != audit.StopUser && stop != audit.StopOperator { // what people cancel is cancelled once, as by Postgres
+		s.cancel.steps++
+		s.cancel.last = s.srv.cfg.Now()
 	}
+	s.holds++
 	s.mu.Unlock()
 
-	if frame != nil {
-		_, _ = s.upOut.Write(frame)
+	s.bringOut(phase)
+	ctx, done := context.WithTimeout(ctx, cancelTimeout)
+	if err := s.up.Cancel(ctx); err != nil {
+		s.log.WarnContext(ctx, "cancel request did not reach the warehouse", "backend_pid", s.up.PID, "error", err)
 	}
-	if phase == pgstate.Running {
-		ctx, stop := context.WithTimeout(ctx, cancelTimeout)
-		if err := s.up.Cancel(ctx); err != nil {
-			s.log.WarnContext(ctx, "cancel request did not reach the warehouse", "backend_pid", s.up.PID, "error", err)
-		}
-		stop()
-	}
+	done()
 	s.mu.Lock()
 	s.holds--
 	s.rearmLocked(s.srv.cfg.Now())
@@ -251,13 +272,51 @@ func (s *session) cancelUnit(ctx context.Context, unit uint64, notice *pgwire.No
 	return true
 }
 
+// bringOut sends up what a server that waits for the client needs beside a
+// CancelRequest to come back: CopyFail in COPY FROM STDIN, Flush where it keeps
+// its answers. A client in the middle of a streamed message leaves no room for
+// it, and must not be waited for: then the next rung has to help.
+func (s *session) bringOut(phase pgstate.Phase) {
+	s.mu.Lock()
+	var frame []byte
+	copying := phase == pgstate.CopyWait && s.m.Phase() == pgstate.CopyWait
+	switch {
+	case copying:
+		s.m.CopyEnd()
+		frame = pgwire.AppendString(nil, pgwire.MsgCopyFail, "canceled by lockkeeper")
+	case s.m.Unflushed():
+		frame = pgwire.AppendEmpty(nil, pgwire.MsgFlush)
+	}
+	s.mu.Unlock()
+	if frame == nil {
+		return
+	}
+	_, err := s.upOut.TryWrite(frame)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case copying && err != nil:
+		s.m.CopyResumed()
+	case !copying && err == nil:
+		s.m.Flushed()
+	}
+}
+
+// blameLocked notes why the unit ends. The first reason of ours stays: the
+// client may have lost rows to it already.
+func (s *session) blameLocked(notice *pgwire.Notice, stop string) {
+	if s.cancel.notice == nil {
+		s.cancel.notice, s.cancel.stop = notice, stop
+	}
+}
+
 // cancelTimeout bounds a CancelRequest with its connection.
 const cancelTimeout = 10 * time.Second
 
 // cutOffLocked ends the unit in flight from inside serverPump, which must go
 // on reading meanwhile.
 func (s *session) cutOffLocked(notice *pgwire.Notice, stop string) {
-	s.cancel.notice, s.cancel.stop = notice, stop
+	s.blameLocked(notice, stop)
 	if s.ended {
 		return
 	}

@@ -35,13 +35,26 @@ func (m *Machine) copyBegins() {
 // CopyEnd notes that CopyDone or CopyFail goes up. The Syncs that went up
 // before it have been ignored once the server answers.
 func (m *Machine) CopyEnd() {
-	if m.copy == CopyIn {
-		m.copy = copyDone
+	if m.copy != CopyIn {
+		return // it has failed meanwhile: the server ignores what goes up
 	}
+	m.copy = copyDone
 	for i := m.at; i < len(m.q); i++ {
 		if m.q[i].Op == OpSync {
 			m.q[i].void = true
 		}
+	}
+}
+
+// CopyResumed takes CopyEnd back: the message could not be sent. An answer that
+// came meanwhile stands.
+func (m *Machine) CopyResumed() {
+	if m.copy != copyDone {
+		return
+	}
+	m.copy = CopyIn
+	for i := m.at; i < len(m.q); i++ {
+		m.q[i].void = false
 	}
 }
 

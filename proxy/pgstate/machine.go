@@ -100,6 +100,25 @@ func (m *Machine) Head() *Entry {
 	return &m.q[m.at]
 }
 
+// lookAhead bounds Current: between two executions of a pipeline stand a Parse,
+// a Describe, a Close.
+const lookAhead = 8
+
+// Current returns the execution that the server works on, or comes to next in
+// its unit: it may wait for a lock while it reads the Parse before. NoRef if
+// there is none.
+func (m *Machine) Current() int32 {
+	for i := m.at; i < len(m.q) && i < m.at+lookAhead; i++ {
+		switch e := &m.q[i]; {
+		case e.Ref != NoRef:
+			return e.Ref
+		case e.Own, e.Op == OpSync:
+			return NoRef
+		}
+	}
+	return NoRef
+}
+
 // Move is what may be done with a client message now.
 type Move uint8
 
