@@ -151,6 +151,10 @@ func (e *Engine) decision(o *outcome, k *class, observe bool) Decision {
 	}
 	if !observe {
 		d.Limits = k.limits.tighter(o.limits)
+	} else if d.Release != nil && !d.Release.Observe {
+		plan := *d.Release
+		plan.Observe = true
+		d.Release = &plan
 	}
 	return d
 }
