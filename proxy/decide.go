@@ -22,8 +22,8 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	st := &s.deciding
 	*st = s.st
 	st.UnitOpen = s.m.UnitOpen() || s.scan.decided > 0
-	facts := s.executeLocked(b)
 	s.mu.Unlock()
+	facts := s.executed(b)
 
 	entered := s.srv.cfg.Now()
 	s.chargeIdle(entered)
@@ -69,12 +69,13 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	return e, nil, nil
 }
 
-// executeLocked gives SQL EXECUTE the facts of what it executes.
-func (s *session) executeLocked(b *policy.Batch) *policy.Batch {
+// executed gives SQL EXECUTE the facts of what it executes: of a Parse that is
+// to go up with it, too.
+func (s *session) executed(b *policy.Batch) *policy.Batch {
 	if len(b.Statements) != 1 || b.Statements[0].Prepare != policy.SQLExecute {
 		return b
 	}
-	if inner, ok := s.m.Statement([]byte(b.Statements[0].Prepared)).(*policy.Batch); ok {
+	if inner := s.factsOf([]byte(b.Statements[0].Prepared)); inner != unknownBatch {
 		return inner
 	}
 	return b

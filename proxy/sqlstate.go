@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/pgstate"
 	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
 )
 
@@ -118,6 +119,13 @@ func statementTooLarge(limit int) *pgwire.Notice {
 	n := failure(stateLimit, "statement is too large", "max_statement_bytes")
 	n.Detail = fmt.Sprintf("The limit is %d bytes.", limit)
 	n.Hint = "Send the data as parameters or with COPY."
+	return n
+}
+
+func tooManyPortals() *pgwire.Notice {
+	n := failure(stateLimit, "too many open portals", "portals")
+	n.Detail = fmt.Sprintf("The limit is %d.", pgstate.MaxNames)
+	n.Hint = "Close portals that are read to their end, or end the transaction."
 	return n
 }
 

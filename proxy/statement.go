@@ -85,6 +85,14 @@ func (s *session) decideRun(ctx context.Context) error {
 			if refusal != nil {
 				return s.refuseRun(refusal)
 			}
+		case pgwire.MsgExecute:
+			refusal, err := s.decideExecute(ctx, it, body)
+			if err != nil {
+				return err
+			}
+			if refusal != nil {
+				return s.refuseRun(refusal)
+			}
 		}
 		s.scan.decided++
 	}
@@ -92,9 +100,12 @@ func (s *session) decideRun(ctx context.Context) error {
 }
 
 func (s *session) decideBind(ctx context.Context, it *item, body []byte) (*pgwire.Notice, error) {
-	_, name, ok := pgwire.Bind(body)
+	portal, name, ok := pgwire.Bind(body)
 	if !ok {
 		return nil, s.broken(fmt.Errorf("%w: Bind without names", errProtocol))
+	}
+	if n := s.crowded(portal); n != nil {
+		return n, nil
 	}
 	batch := s.factsOf(name)
 	if s.scan.decided == 0 {
@@ -110,17 +121,70 @@ func (s *session) decideBind(ctx context.Context, it *item, body []byte) (*pgwir
 	return refusal, err
 }
 
+// crowded refuses a portal beyond those a session may keep open: each holds
+// memory here and there.
+func (s *session) crowded(portal []byte) *pgwire.Notice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m.Crowded(portal) {
+		return tooManyPortals()
+	}
+	return nil
+}
+
+// decideExecute decides the Execute of a portal that no Bind made, such as a
+// cursor of DECLARE: nobody has judged, counted or limited what it fetches.
+func (s *session) decideExecute(ctx context.Context, it *item, body []byte) (*pgwire.Notice, error) {
+	portal, _, _ := pgwire.CString(body)
+	if s.bindsPortal(portal) {
+		return nil, nil
+	}
+	e, refusal, err := s.decide(ctx, unknownBatch, protocolExtended, nil)
+	if e != nil {
+		e.cursor = true
+		it.exec = e
+	}
+	return refusal, err
+}
+
+// bindsPortal reports whether a portal is of a Bind, in the run or before.
+func (s *session) bindsPortal(portal []byte) bool {
+	portal, _ = pgstate.Cut(portal)
+	for i := s.scan.decided - 1; i >= 0; i-- {
+		it := &s.scan.run[i]
+		if it.tag != pgwire.MsgBind {
+			continue
+		}
+		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		n, _, _ := pgwire.CString(body)
+		if n, _ = pgstate.Cut(n); string(n) == string(portal) {
+			return true
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.m.Portal(portal) != pgstate.NoRef
+}
+
 // factsOf returns the facts of a prepared statement: of a Parse in the run, or
 // of one that went up before.
 func (s *session) factsOf(name []byte) *policy.Batch {
+	wanted, cut := pgstate.Cut(name)
+	if cut {
+		return unknownBatch
+	}
 	for i := s.scan.decided - 1; i >= 0; i-- {
 		it := &s.scan.run[i]
 		if it.tag != pgwire.MsgParse {
 			continue
 		}
 		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
-		if n, _, _ := pgwire.CString(body); string(n) == string(name) {
+		n, _, _ := pgwire.CString(body)
+		switch short, cut := pgstate.Cut(n); {
+		case string(n) == string(name) && !cut:
 			return it.facts
+		case cut && string(short) == string(wanted):
+			return unknownBatch
 		}
 	}
 	s.mu.Lock()
@@ -298,7 +362,10 @@ func (s *session) largeBind(ctx context.Context, size int) error {
 		return s.broken(fmt.Errorf("%w: Bind without names", errProtocol))
 	}
 	batch := s.factsOf(name)
-	refusal := s.releasedBind(batch)
+	refusal := s.crowded(portal)
+	if refusal == nil {
+		refusal = s.releasedBind(batch)
+	}
 	var e *exec
 	if refusal == nil {
 		if e, refusal, err = s.decide(ctx, batch, protocolExtended, nil); err != nil {

@@ -2,6 +2,20 @@ package pgstate
 
 import "strings"
 
+// MaxName is how many bytes of a name Postgres compares, of statements and of
+// portals: two longer ones that begin alike are one. Of longer statement names
+// we keep no facts, so whoever uses them is judged as unknown, on a warehouse
+// that compares more of them too.
+const MaxName = 63
+
+// Cut returns what Postgres compares of a name, and whether that is not all.
+func Cut(name []byte) (short []byte, cut bool) {
+	if len(name) > MaxName {
+		return name[:MaxName], true
+	}
+	return name, false
+}
+
 // PushParse notes a Parse. The facts take effect at once for the messages
 // behind it, and are taken back if the server refuses or skips it. The result
 // is Push's.
@@ -12,6 +26,10 @@ func (m *Machine) PushParse(e Entry, name []byte, facts any) bool {
 	}
 	if len(name) == 0 {
 		e.old, m.unnamed = m.unnamed, facts
+		return m.Push(e)
+	}
+	if short, cut := Cut(name); cut {
+		delete(m.stmts, string(short))
 		return m.Push(e)
 	}
 	if m.stmts == nil {
@@ -37,10 +55,13 @@ func (m *Machine) PushClose(e Entry, kind byte, name []byte) bool {
 		if len(name) == 0 {
 			m.portal = NoRef
 		} else {
-			delete(m.portals, string(name))
+			short, _ := Cut(name)
+			delete(m.portals, string(short))
 		}
 	case len(name) == 0:
 		e.old, m.unnamed = m.unnamed, nil
+	case len(name) > MaxName:
+		delete(m.stmts, string(name[:MaxName]))
 	default:
 		if old, ok := m.stmts[string(name)]; ok {
 			e.name, e.old = string(name), old
@@ -62,11 +83,16 @@ func (m *Machine) PushBind(e Entry, portal []byte) bool {
 		if m.portals == nil {
 			m.portals = make(map[string]int32)
 		}
-		if len(m.portals) < MaxNames {
-			m.portals[string(portal)] = e.Ref
+		if short, _ := Cut(portal); !m.Crowded(portal) {
+			m.portals[string(short)] = e.Ref
 		}
 	}
 	return m.Push(e)
+}
+
+// Crowded reports whether one more portal of this name is beyond what is kept.
+func (m *Machine) Crowded(portal []byte) bool {
+	return len(portal) > 0 && len(m.portals) >= MaxNames && m.Portal(portal) == NoRef
 }
 
 // Statement returns the facts of a prepared statement, nil if there are none.
@@ -77,8 +103,18 @@ func (m *Machine) Statement(name []byte) any {
 	return m.stmts[string(name)]
 }
 
-// Define notes that SQL PREPARE made a statement.
+// Define notes that SQL PREPARE made a statement. A Parse of the same name that
+// went up behind it has the last word.
 func (m *Machine) Define(name string, facts any) {
+	for i := m.at; i < len(m.q); i++ {
+		if m.q[i].Op == OpParse && m.q[i].name == name {
+			return
+		}
+	}
+	if len(name) > MaxName {
+		delete(m.stmts, name[:MaxName])
+		return
+	}
 	if m.stmts == nil {
 		m.stmts = make(map[string]any)
 	}
@@ -93,7 +129,7 @@ func (m *Machine) Deallocate(name string) {
 		clear(m.stmts)
 		return
 	}
-	delete(m.stmts, name)
+	delete(m.stmts, name[:min(len(name), MaxName)])
 }
 
 // Portal returns the execution behind a portal, NoRef if there is none.
@@ -101,6 +137,7 @@ func (m *Machine) Portal(name []byte) int32 {
 	if len(name) == 0 {
 		return m.portal
 	}
+	name, _ = Cut(name)
 	if ref, ok := m.portals[string(name)]; ok {
 		return ref
 	}
@@ -143,6 +180,9 @@ func (m *Machine) unnamedGone(e Entry) {
 
 // undo takes back what a message did to our names: the server never did it.
 func (m *Machine) undo(e *Entry) {
+	if e.Own { // our names are none of the client's
+		return
+	}
 	switch e.Op {
 	case OpParse:
 		if e.name == "" {
