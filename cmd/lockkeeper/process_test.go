@@ -61,6 +61,16 @@ func serve(t testing.TB, pg *proxytest.Postgres, policy string, flags ...string)
 	return p
 }
 
+// configFlags returns the flags of a configuration file with this text.
+func configFlags(t testing.TB, text string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "lockkeeper.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--config", file}
+}
+
 func (p *process) policyFile() string { return filepath.Join(filepath.Dir(p.state), "policy.yaml") }
 
 func (p *process) writePolicy(text string) {
