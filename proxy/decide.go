@@ -47,6 +47,11 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 		now = s.srv.cfg.Now()
 	}
 	e.queued = now.Sub(entered)
+	if movesSearchPath(b) {
+		s.mu.Lock()
+		s.moved = s.unit + 1
+		s.mu.Unlock()
+	}
 	if len(e.dec.Observed) > 0 || e.dec.Verdict == policy.Warn {
 		s.recordDecision(ctx, e, protocol)
 	}
@@ -166,7 +171,8 @@ func holdsLocks(b *policy.Batch) bool {
 	return false
 }
 
-// movesSearchPath reports whether a batch may change the search_path.
+// movesSearchPath reports whether a batch may change the search_path, or any
+// other setting.
 func movesSearchPath(b *policy.Batch) bool {
 	return b.Features&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || b.Unknown&policy.UnknownEffects != 0
 }
