@@ -162,13 +162,38 @@ func TestOrderedIsWrittenSoonAndSyncedLater(t *testing.T) {
 func TestSyncIsNotStarvedByABusyQueue(t *testing.T) {
 	t.Parallel()
 	d := newDisk()
+	d.appendTook = time.Millisecond
 	inBubble(t, Config{Sink: d, QueueSize: 4}, func(t *testing.T, r *Recorder) {
-		for range 1000 {
-			record(t, r, Event{Text: "x"})
-			time.Sleep(time.Millisecond)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 16 { // the queue is full all the time
+			wg.Go(func() {
+				for time.Since(start) < time.Second {
+					record(t, r, Event{Text: "x"})
+				}
+			})
 		}
+		wg.Wait()
 		if _, _, syncs := d.counts(); syncs < 8 {
 			t.Errorf("%d syncs within a second, want about 10", syncs)
+		}
+	})
+}
+
+func TestHalfFullQueueIsWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	inBubble(t, Config{Sink: d, QueueSize: 10}, func(t *testing.T, r *Recorder) {
+		for range 5 {
+			synctest.Wait()
+			if stored, _, _ := d.counts(); stored != 0 {
+				t.Errorf("%d stored already", stored)
+			}
+			record(t, r, Event{})
+		}
+		synctest.Wait()
+		if stored, _, _ := d.counts(); stored != 5 {
+			t.Errorf("%d stored, want 5", stored)
 		}
 	})
 }
@@ -243,6 +268,56 @@ func TestDurableSharesSyncs(t *testing.T) {
 		}
 		if syncs > 2*each {
 			t.Errorf("%d syncs for %d rounds of %d sessions", syncs, each, sessions)
+		}
+	})
+}
+
+// TestWaitForOthersIsShort: after a shared commit the next one waits for
+// company, but no longer than a sync takes.
+func TestWaitForOthersIsShort(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.syncTook = 100 * time.Microsecond
+	inBubble(t, Config{Sink: d, GroupWindow: time.Second}, func(t *testing.T, r *Recorder) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 10 {
+					record(t, r, Event{Durability: Durable})
+				}
+			})
+		}
+		wg.Wait()
+		start := time.Now()
+		record(t, r, Event{Durability: Durable})
+		if waited := time.Since(start); waited > 2*d.syncTook {
+			t.Errorf("waited for %s, a sync takes %s", waited, d.syncTook)
+		}
+	})
+}
+
+// TestRefusedIsNotWrittenLater: one durable record fails in the sink while
+// another is still queued. Both statements are refused, so neither may appear.
+func TestRefusedIsNotWrittenLater(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.room, d.appendTook = 0, time.Second
+	inBubble(t, Config{Sink: d}, func(t *testing.T, r *Recorder) {
+		var wg sync.WaitGroup
+		for _, text := range []string{"in hand", "queued"} {
+			wg.Go(func() { refuse(t, r, Event{Text: text, Durability: Durable, OnFailure: Closed}) })
+			time.Sleep(100 * time.Millisecond)
+		}
+		record(t, r, Event{Text: "read"})
+		wg.Wait()
+		d.set(func(d *disk) { d.room = -1 })
+		if err := r.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		got := d.stored()
+		slices.Sort(got)
+		if want := []string{"read", "sink_failed×0"}; !slices.Equal(got, want) {
+			t.Errorf("stored %q, want %q", got, want)
 		}
 	})
 }
@@ -364,6 +439,25 @@ func TestFailedSyncIsALoss(t *testing.T) {
 		if stored, synced, _ := d.counts(); !r.Healthy() || synced != stored {
 			t.Errorf("healthy %v, %d of %d synced", r.Healthy(), synced, stored)
 		}
+	})
+}
+
+// TestFailedSyncDoubtsWhatCameMeanwhile: it was written to the same place.
+func TestFailedSyncDoubtsWhatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newDisk()
+	d.failSyncs, d.syncTook = true, time.Second
+	inBubble(t, Config{Sink: d}, func(t *testing.T, r *Recorder) {
+		time.AfterFunc(500*time.Millisecond, func() {
+			record(t, r, Event{Text: "meanwhile"})
+			record(t, r, Event{Text: "meanwhile"})
+		})
+		record(t, r, Event{Text: "w", Durability: Durable, OnFailure: Open})
+		d.set(func(d *disk) { d.failSyncs, d.syncTook = false, 0 })
+		if err := r.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantStored(t, d, "w", "meanwhile", "meanwhile", "unsynced×3", "sink_failed×0")
 	})
 }
 

@@ -62,6 +62,7 @@ func stoppedTimer() *time.Timer {
 func (w *writer) sleep(ctx context.Context) {
 	waiting := false // for the flush timer
 	for {
+		w.hear()
 		if w.outage != nil {
 			w.sitOut(ctx)
 			return
@@ -89,6 +90,21 @@ func (w *writer) sleep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// hear takes what has happened to syncs meanwhile: a busy queue, which never
+// lets the writer wait, must not starve them.
+func (w *writer) hear() {
+	select {
+	case end := <-w.syncDone:
+		w.syncEnded(end)
+	default:
+	}
+	select {
+	case <-w.syncTimer.C:
+		w.syncDue = true
+	default:
 	}
 }
 
@@ -160,11 +176,6 @@ func (w *writer) commit(final bool) {
 	if w.ticket != nil {
 		w.parked = append(w.parked, w.ticket)
 		w.ticket = nil
-	}
-	select { // a busy queue must not starve the sync
-	case <-w.syncTimer.C:
-		w.syncDue = true
-	default:
 	}
 	switch {
 	case final || w.outage != nil:

@@ -182,7 +182,7 @@ func TestHalfWriteIsCutBack(t *testing.T) {
 			t.Errorf("append: %d, %v", n, err)
 		}
 	}
-	if _, err := good.WriteAt([]byte(`{"v":1,"id":"half`), l.size); err != nil {
+	if _, err := good.WriteAt(append([]byte(`{"v":1,"id":"half`), make([]byte, 4000)...), l.size); err != nil {
 		t.Fatal(err)
 	}
 	if l.Head() != head {
@@ -218,6 +218,34 @@ func TestFailedSyncBeginsANewSegment(t *testing.T) {
 	if res := wantOK(t, dir, l.Head()); res.Segments != 2 || res.Records != 3 {
 		t.Errorf("%d segments, %d records", res.Segments, res.Records)
 	}
+}
+
+// TestSyncBesideRotation: a sync whose segment is closed under it has nothing
+// left to do there.
+func TestSyncBesideRotation(t *testing.T) {
+	t.Parallel()
+	l := opened(t, Config{Dir: t.TempDir(), MaxBytes: 1})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := l.Sync(); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 100 {
+		appended(t, l, events(3)...)
+	}
+	close(stop)
+	wg.Wait()
+	wantOK(t, l.cfg.Dir, l.Head())
 }
 
 func TestSegmentThatCannotBegin(t *testing.T) {

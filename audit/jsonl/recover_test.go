@@ -32,6 +32,9 @@ func TestTornEnd(t *testing.T) {
 		if l.Head() != head {
 			t.Errorf("cut at %d: reopened at %+v, want %+v", cut, l.Head(), head)
 		}
+		if torn := wantOK(t, dir, head).Torn; torn > 0 {
+			t.Errorf("cut at %d: %d bytes are torn after Open", cut, torn)
+		}
 		appended(t, l, events(2)...)
 		after := wantOK(t, dir, head) // whatever was there is still there
 		header := bytes.IndexByte(last, '\n') + 1
