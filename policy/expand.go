@@ -23,7 +23,7 @@ var sqlRunners = []string{
 	"database_to_xml", "database_to_xmlschema", "database_to_xml_and_xmlschema",
 	"cursor_to_xml", "cursor_to_xmlschema", "ts_stat", "ts_rewrite",
 	"dblink", "dblink_exec", "dblink_open", "dblink_send_query",
-	"pg_read_file", "pg_read_binary_file", "lo_import", "lo_export", "lo_get", "loread", "lo_open",
+	"pg_read_file", "pg_read_binary_file", "lo_import", "lo_export",
 	"pg_logical_slot_get_changes", "pg_logical_slot_peek_changes",
 	"pg_logical_slot_get_binary_changes", "pg_logical_slot_peek_binary_changes",
 }

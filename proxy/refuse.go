@@ -12,8 +12,8 @@ import (
 // message's place. Else we answer ourselves.
 
 // refuseQuery refuses a Query or FunctionCall of size bytes, the next in the
-// buffer.
-func (s *session) refuseQuery(size int, n *pgwire.Notice) error {
+// buffer. The savepoints it begins with are made all the same.
+func (s *session) refuseQuery(size int, savepoints []string, n *pgwire.Notice) error {
 	if err := s.skip(size); err != nil {
 		return err
 	}
@@ -30,10 +30,11 @@ func (s *session) refuseQuery(size int, n *pgwire.Notice) error {
 		s.mu.Unlock()
 		return s.answer(pgwire.AppendReady(pgwire.AppendError(nil, n), status))
 	}
+	out := s.guardLocked(nil, savepoints)
 	s.poisonLocked(n)
 	s.m.Push(pgstate.Entry{Op: pgstate.OpSync, Ref: pgstate.NoRef})
 	s.mu.Unlock()
-	return s.write(pgwire.AppendEmpty(s.appendPoison(nil), pgwire.MsgSync))
+	return s.write(pgwire.AppendEmpty(s.appendPoison(out), pgwire.MsgSync))
 }
 
 // settleUnit waits for what is owed in an open unit of the extended protocol:

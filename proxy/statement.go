@@ -14,13 +14,13 @@ import (
 func (s *session) query(ctx context.Context, tag byte, size int) error {
 	limit := s.srv.cfg.MaxStatementBytes
 	if size-pgwire.HeadSize > limit {
-		return s.refuseQuery(size, statementTooLarge(limit))
+		return s.refuseQuery(size, nil, statementTooLarge(limit))
 	}
 	frame, err := s.frame(size)
 	if err != nil {
 		return err
 	}
-	op, batch, protocol := pgstate.OpFunction, functionBatch, protocolFunction
+	op, batch, protocol := pgstate.OpFunction, functionFacts(frame[pgwire.HeadSize:]), protocolFunction
 	if tag == pgwire.MsgQuery {
 		sql, ok := pgwire.Query(frame[pgwire.HeadSize:])
 		if !ok {
@@ -41,7 +41,14 @@ func (s *session) query(ctx context.Context, tag byte, size int) error {
 		return err
 	}
 	if refusal != nil {
-		return s.refuseQuery(size, refusal)
+		var guard []string
+		if frame, err = s.frame(size); err != nil { // it may have moved while we waited
+			return err
+		}
+		if sql, ok := pgwire.Query(frame[pgwire.HeadSize:]); ok && tag == pgwire.MsgQuery {
+			guard = s.savepoints(batch, sql)
+		}
+		return s.refuseQuery(size, guard, refusal)
 	}
 	now := s.srv.cfg.Now()
 	s.mu.Lock()
@@ -413,23 +420,9 @@ const (
 	protocolFunction = "function"
 )
 
-// functionShape is the fingerprint of a FunctionCall: it has no text, so it is
-// none of the shapes that a rule or a quota can name, and that is known.
-const functionShape = "function"
-
 //nolint:gochecknoglobals // immutable facts shared by all sessions
-var (
-	functionBatch = &policy.Batch{
-		Statements: []policy.Statement{{
-			Kind: policy.KindWrite, Verbs: policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs,
-			Features: policy.FeatVolatileCall, PgAudit: "FUNCTION", Fingerprint: functionShape,
-		}},
-		Verbs: policy.VerbFunction, Unknown: policy.UnknownAll &^ policy.UnknownVerbs, Features: policy.FeatVolatileCall,
-		VerbNames: []string{"function"}, Fingerprint: functionShape,
-	}
-	unknownBatch = &policy.Batch{
-		Statements: []policy.Statement{{Verbs: policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall}},
-		Verbs:      policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall,
-		VerbNames: []string{"unknown"},
-	}
-)
+var unknownBatch = &policy.Batch{
+	Statements: []policy.Statement{{Verbs: policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall}},
+	Verbs:      policy.VerbUnknown, Unknown: policy.UnknownAll, Features: policy.FeatVolatileCall,
+	VerbNames: []string{"unknown"},
+}
