@@ -17,7 +17,7 @@ create table child (id int references parent on delete cascade, n numeric(10,2) 
 create index child_doc on child using gin (doc);
 create view both_of_them as select p.id, c.n from parent p join child c using (id);
 create materialized view totals as select count(*) from child;
-create function twice(i int) returns int language sql immutable as $$ select i * 2 $$;
+create function twice(i int) returns int language sql immutable return i * 2;
 create function touch() returns trigger language plpgsql as $$ begin new.name := new.name || '!'; return new; end $$;
 create trigger touched before insert on parent for each row execute function touch();
 insert into parent (name, m, b) select 'n' || i || E'\t\\' || chr(233), 'ok', decode(repeat('00ff', 20), 'hex') from generate_series(1, 20000) i;
@@ -53,11 +53,15 @@ check_x_same() {
   cmp -s "$work/a" "$work/b" || fail "$(diff "$work/a" "$work/b" | head -5)"
 }
 
-# A dump with two workers. They could share a snapshot, but the function that
-# exports it is nothing the door can see through without a catalog of this
-# database, and so the deny rule stands before it.
+# A dump with two workers shares a snapshot over several connections.
 check_pipeline() {
-  pg_dump -Fd -j 2 --no-synchronized-snapshots -T forbidden -f "$work/dir" 2>"$work/why" && rm "$work/why"
+  if [[ "${LK_GOVERNED:-0}" == 1 ]]; then
+    # Which function exports the snapshot is nothing the door can look up
+    # without a catalog of this database, and so the deny rule stands before it.
+    skip "pg_export_snapshot() meets the deny rule in a database without a catalog"
+    return
+  fi
+  pg_dump -Fd -j 2 -T forbidden -f "$work/dir" 2>"$work/why" && rm "$work/why"
 }
 
 check_refuse() {
