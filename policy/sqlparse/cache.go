@@ -89,6 +89,18 @@ func (c *cache) get(sql []byte, env envKey) *policy.Batch {
 	return e.batch
 }
 
+// touch looks a shape up: it counts as used, and is not counted.
+func (c *cache) touch(shape []byte, env envKey) *policy.Batch {
+	key := cacheKey{view(shape), env}
+	s := c.shard(key.sql)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.lru.Get(key); ok {
+		return e.batch
+	}
+	return nil
+}
+
 // peek looks again without counting.
 func (c *cache) peek(sql []byte, env envKey) *policy.Batch {
 	key := cacheKey{view(sql), env}

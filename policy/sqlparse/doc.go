@@ -19,6 +19,9 @@
 // cache's key. Where the caller does not know how literals end, both readings are
 // made and merged into the stricter.
 //
+// A text that is new but for plain numbers is known too, by its shape (shape.go):
+// the same bytes with other digits where no fact can hang on them.
+//
 // libpg_query is C and the only cgo of the house. It is given only what it can
 // bear: statements up to MaxParseBytes, which a list of a million values does not
 // reach since only its first ones are shown to the grammar, trees up to maxChain deep, MaxParallel at once.

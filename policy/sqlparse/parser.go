@@ -71,6 +71,7 @@ type Parser struct {
 	slots   chan struct{} // one token for each parse under way
 	parses  atomic.Uint64
 	unknown atomic.Uint64
+	shapes  atomic.Uint64
 }
 
 // New returns a parser with an empty cache.
@@ -94,9 +95,16 @@ func (p *Parser) Parse(sql []byte, env Env) *policy.Batch {
 	if b := p.cache.get(sql, key); b != nil {
 		return b
 	}
+	shape := shapeOf(sql, env, key.set)
+	if b := p.known(shape, key); b != nil {
+		return b
+	}
 	p.slots <- struct{}{}
 	defer func() { <-p.slots }()
 	if b := p.cache.peek(sql, key); b != nil { // somebody else was as quick
+		return b
+	}
+	if b := p.known(shape, key); b != nil {
 		return b
 	}
 	text := string(sql)
@@ -106,6 +114,21 @@ func (p *Parser) Parse(sql []byte, env Env) *policy.Batch {
 		p.unknown.Add(1)
 	}
 	p.cache.put(text, key, b)
+	if shape != nil {
+		p.cache.put(string(shape), key, b)
+	}
+	return b
+}
+
+// known returns the facts of a shape that was read before.
+func (p *Parser) known(shape []byte, key envKey) *policy.Batch {
+	if shape == nil {
+		return nil
+	}
+	b := p.cache.touch(shape, key)
+	if b != nil {
+		p.shapes.Add(1)
+	}
 	return b
 }
 
@@ -137,7 +160,8 @@ func (p *Parser) facts(sql string, env Env) *policy.Batch {
 
 // Stats are the parser's counters since it was made, and the cache as it is.
 type Stats struct {
-	Hits, Misses, Evictions uint64
+	Hits, Misses, Evictions uint64 // of texts, byte by byte
+	Shapes                  uint64 // texts that are known but for their numbers: neither read nor kept
 	Parses                  uint64 // texts read, by grammar or tokens
 	Unknown                 uint64 // of these, with a statement that could not be read
 	Entries, Bytes          int
@@ -146,6 +170,6 @@ type Stats struct {
 // Stats returns the counters.
 func (p *Parser) Stats() Stats {
 	s := p.cache.stats()
-	s.Parses, s.Unknown = p.parses.Load(), p.unknown.Load()
+	s.Parses, s.Unknown, s.Shapes = p.parses.Load(), p.unknown.Load(), p.shapes.Load()
 	return s
 }
