@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -99,6 +98,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"status": scriptStatus,
 		"gone":   scriptGone,
 		"term":   scriptTerm,
+		"await":  scriptAwait,
 	}
 }
 
@@ -134,13 +134,28 @@ func scriptGone(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// scriptTerm sends SIGTERM to the servers that run in the background.
-func scriptTerm(ts *testscript.TestScript, _ bool, _ []string) {
+// scriptTerm TEXT: sends SIGTERM to the background commands that have it in
+// their command line.
+func scriptTerm(ts *testscript.TestScript, _ bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
-		if cmd.ProcessState == nil && slices.Contains(cmd.Args, "serve") {
+		if cmd.ProcessState == nil && strings.Contains(strings.Join(cmd.Args, " "), args[0]) {
 			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
 		}
 	}
+}
+
+// scriptAwait FILE TEXT: waits until a file that a background command writes
+// says it.
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	patience := time.Now().Add(90 * time.Second)
+	for time.Now().Before(patience) {
+		raw, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(raw), args[1]) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // a file gives no other sign
+	}
+	ts.Fatalf("%s never said %q:\n%s", args[0], args[1], ts.ReadFile(args[0]))
 }
 
 func httpGet(url string) (code int, body string) {
