@@ -10,6 +10,9 @@ BIN      := bin/lockkeeper
 FUZZTIME ?= 30s
 BENCH    ?= all
 
+# Many tests wait for a clock and bound the wait, so packages are tested one
+# after the other (-p 1); what they share is compiled before, on all cores.
+
 # Tools run at a pinned version, outside go.mod: it keeps only what the product needs.
 GOFUMPT  := go run mvdan.cc/gofumpt@v0.12.0
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -37,7 +40,7 @@ check: fmt lint arch race verify ## what to run before each commit
 
 .PHONY: unit
 unit: build ## all Go tests; those that need Postgres start their own
-	@go test -shuffle=on -count=1 -timeout 10m ./...
+	@go vet ./... && go test -p 1 -shuffle=on -count=1 -timeout 10m ./...
 
 .PHONY: smoke
 smoke: build ## one short run of each client driver that is installed
@@ -45,7 +48,7 @@ smoke: build ## one short run of each client driver that is installed
 
 .PHONY: race
 race: ## the packages with goroutines under the race detector
-	@go test -race -short -shuffle=on -count=1 -timeout 10m $(RACE)
+	@go build -race $(RACE) && go test -race -p 1 -short -shuffle=on -count=1 -timeout 10m $(RACE)
 RACE = $(shell go list ./... | grep -v -e /bench -e /policy/sqlparse -e /cmd/)
 
 .PHONY: fuzz
@@ -88,8 +91,7 @@ format: ## write gofumpt's formatting
 	@$(GOFUMPT) -extra -w $$(git ls-files -c -o --exclude-standard '*.go')
 
 .PHONY: lint
-lint: ## go vet and golangci-lint
-	@go vet ./...
+lint: ## golangci-lint, go vet among it
 	@$(GOLANGCI) run
 
 .PHONY: arch
