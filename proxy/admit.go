@@ -21,9 +21,10 @@ import (
 // strangers counts connections that have not logged in, per address: they
 // cost little and are few.
 type strangers struct {
-	mu    sync.Mutex
-	conns map[net.Conn]netip.Addr
-	count map[netip.Addr]int
+	mu     sync.Mutex
+	conns  map[net.Conn]netip.Addr
+	count  map[netip.Addr]int
+	closed bool
 }
 
 func (st *strangers) enter(c net.Conn, a netip.Addr, limit int) bool {
@@ -32,7 +33,7 @@ func (st *strangers) enter(c net.Conn, a netip.Addr, limit int) bool {
 	if st.conns == nil {
 		st.conns, st.count = make(map[net.Conn]netip.Addr), make(map[netip.Addr]int)
 	}
-	if st.count[a] >= limit {
+	if st.closed || st.count[a] >= limit {
 		return false
 	}
 	st.conns[c] = a
@@ -56,6 +57,7 @@ func (st *strangers) leave(c net.Conn) {
 func (st *strangers) closeAll() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.closed = true
 	for c := range st.conns {
 		_ = c.Close()
 	}
@@ -63,13 +65,18 @@ func (st *strangers) closeAll() {
 
 // operators are the consoles that are open.
 type operators struct {
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
 }
 
+// enter registers a console; one that comes behind closeAll is closed too.
 func (o *operators) enter(c net.Conn) (leave func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		_ = c.Close()
+	}
 	if o.conns == nil {
 		o.conns = make(map[net.Conn]struct{})
 	}
@@ -84,6 +91,7 @@ func (o *operators) enter(c net.Conn) (leave func()) {
 func (o *operators) closeAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.closed = true
 	for c := range o.conns {
 		_ = c.Close()
 	}
@@ -522,6 +530,9 @@ func (srv *Server) serveSession(s *session) {
 	ev.Kind = audit.KindSessionStart
 	s.event(srv.ctx, &ev)
 	srv.metrics.sessions.Inc()
+	if srv.isClosed() { // it logged in while Close went through the others
+		s.kill(shutdownNotice())
+	}
 	err := s.run(srv.ctx)
 	srv.metrics.sessions.Dec()
 	srv.sessions.remove(s)

@@ -35,7 +35,7 @@ func (srv *Server) cancelRequest(ctx context.Context, pid uint32, key []byte) {
 // the client the server's own words.
 func (s *session) cancelByUser(ctx context.Context, notice *pgwire.Notice, stop string) bool {
 	s.mu.Lock()
-	if s.queued != nil {
+	if s.inRoom {
 		s.unqueue = stop
 		s.mu.Unlock()
 		s.Wake()

@@ -14,8 +14,10 @@ import (
 const (
 	// streamSize: messages of opaque content beyond it are streamed.
 	streamSize = 64 << 10
-	// maxRun bounds the messages decided and not yet sent up.
+	// maxRun bounds the messages held before they are decided and sent up.
 	maxRun = 128
+	// maxOwed bounds the messages of one pipeline that are up and not answered.
+	maxOwed = 4096
 )
 
 // scanner is clientPump's view of the messages it has read and not yet sent
@@ -25,6 +27,7 @@ type scanner struct {
 	run     []item
 	end     int // bytes of the buffer the run covers
 	decided int
+	owed    int // entries of the machine after the last push
 }
 
 // item is one held message; its bytes lie in the Reader's buffer at off.
@@ -152,7 +155,10 @@ func (s *session) message(ctx context.Context, tag byte, size int) error {
 	case pgwire.MsgQuery, pgwire.MsgFunctionCall:
 		return s.query(ctx, tag, size)
 	case pgwire.MsgParse, pgwire.MsgBind:
-		return s.hold(ctx, tag, size)
+		if err := s.hold(ctx, tag, size); err != nil {
+			return err
+		}
+		return s.relieve(ctx)
 	case pgwire.MsgCopyData:
 		return s.copyData(size)
 	case pgwire.MsgCopyDone, pgwire.MsgCopyFail:
@@ -173,11 +179,23 @@ func (s *session) message(ctx context.Context, tag byte, size int) error {
 		if err := s.decideRun(ctx); err != nil {
 			return err
 		}
-		if tag != pgwire.MsgExecute || len(s.scan.run) >= maxRun {
+		if tag != pgwire.MsgExecute {
 			return s.sendRun()
 		}
 	}
-	return nil
+	return s.relieve(ctx)
+}
+
+// relieve sends up a run that is longer than any driver's: it may be one that
+// only costs memory.
+func (s *session) relieve(ctx context.Context) error {
+	if len(s.scan.run) < maxRun {
+		return nil
+	}
+	if err := s.decideRun(ctx); err != nil {
+		return err
+	}
+	return s.sendRun()
 }
 
 // gate blocks until the message may move: the unit before it is answered, no
@@ -211,9 +229,23 @@ func (s *session) gate(ctx context.Context, tag byte) (pgstate.Move, error) {
 				s.resolveLocked()
 				continue
 			}
+			if s.m.Unflushed() { // CopyData behind messages whose answers the server keeps to itself
+				if err := s.flushLocked(); err != nil {
+					return 0, err
+				}
+				continue
+			}
 		}
 		s.waitAnswerLocked(tag != pgwire.MsgTerminate)
 	}
+}
+
+// flushLocked has the server say what it keeps to itself.
+func (s *session) flushLocked() error {
+	s.m.Flushed()
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return s.write(pgwire.AppendEmpty(nil, pgwire.MsgFlush))
 }
 
 // waitAnswerLocked waits until something has changed that clientPump may be

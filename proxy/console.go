@@ -37,7 +37,10 @@ func (srv *Server) ServeConsole(ctx context.Context, ln net.Listener) error {
 			}
 			return fmt.Errorf("accept: %w", err)
 		}
-		srv.wg.Go(func() { srv.admitOperator(ctx, c) }) // ends with its client; Close waits
+		if !srv.start(func() { srv.admitOperator(ctx, c) }) { // ends with its client; Close waits
+			_ = c.Close()
+			return ErrServerClosed
+		}
 	}
 }
 

@@ -27,24 +27,36 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 
 	entered := s.srv.cfg.Now()
 	s.chargeIdle(entered)
-	now := entered
-	for first := true; ; first = false {
+	now, waited := entered, false
+	for ; ; waited = true {
 		e.dec = s.srv.cfg.Engine.Decide(now, s.conn, facts, st, &e.ticket)
 		if e.dec.Verdict != policy.Queue {
 			break
 		}
-		if first {
+		if !waited {
+			s.enterRoom()
 			s.tellQueued(&e.dec)
 			s.recordDecision(ctx, e, protocol)
 		}
 		refusal, err := s.waitTurn(e, entered)
 		if refusal != nil || err != nil {
+			s.leaveRoom()
 			s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
 			s.recordRefused(ctx, e, protocol, refusal, err)
 			s.srv.freeExec(e)
 			return nil, refusal, err
 		}
 		now = s.srv.cfg.Now()
+	}
+	if waited {
+		if by := s.leaveRoom(); by != "" && e.dec.Verdict != policy.Deny { // cancelled while it was decided again
+			n := cancelledNotice()
+			e.stop = by
+			s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
+			s.recordRefused(ctx, e, protocol, n, nil)
+			s.srv.freeExec(e)
+			return nil, n, nil
+		}
 	}
 	e.queued = now.Sub(entered)
 	if movesSearchPath(b) {
@@ -86,6 +98,23 @@ func (s *session) executed(b *policy.Batch) *policy.Batch {
 	return b
 }
 
+// enterRoom: from the notice that it is queued to the decision that lets it go
+// a statement can be cancelled as one that waits.
+func (s *session) enterRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inRoom, s.unqueue = true, ""
+}
+
+// leaveRoom returns who cancelled the statement, empty if nobody did.
+func (s *session) leaveRoom() (by string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	by = s.unqueue
+	s.inRoom, s.unqueue = false, ""
+	return by
+}
+
 func (s *session) tellQueued(d *policy.Decision) {
 	s.notify(queuedNotice(d))
 	s.srv.metrics.queued.Inc()
@@ -95,7 +124,7 @@ func (s *session) tellQueued(d *policy.Decision) {
 // refusal if somebody cancelled it, an error if the session ended.
 func (s *session) waitTurn(e *exec, entered time.Time) (*pgwire.Notice, error) {
 	s.mu.Lock()
-	s.queued, s.unqueue = e, ""
+	s.queued = e
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()

@@ -86,11 +86,7 @@ func TestWarehouseKilledInMidResult(t *testing.T) {
 		}
 		comesBack(t, d)
 	}
-	for _, ev := range d.record.of(audit.KindIntent) {
-		if !hasOutcome(d.record, &ev) {
-			t.Errorf("no outcome of %s %q", ev.Session, ev.Text)
-		}
-	}
+	outcomes(t, d.record)
 }
 
 // comesBack logs in until the warehouse takes it: a crash recovery gives no

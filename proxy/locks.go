@@ -137,8 +137,8 @@ func (l *locks) holders(now time.Time, edges []policy.LockEdge) []policy.Holder 
 	return out
 }
 
-// carryOut does one order. A slow probe of one holder must not delay the
-// others, nor the next look by more than its time-out.
+// carryOut has one order carried out. A holder that is slow to answer, or whose
+// connection is dead, must delay neither the others nor the next look.
 func (l *locks) carryOut(ctx context.Context, o *policy.Order) {
 	holder := l.srv.sessions.byID(o.Holder.Session)
 	if holder == nil {
@@ -147,7 +147,12 @@ func (l *locks) carryOut(ctx context.Context, o *policy.Order) {
 	if waiter := l.srv.sessions.byID(o.Waiter.Session); waiter != nil && !o.Observe && o.Mode == policy.ReleaseNotice {
 		waiter.tellWaiter(o)
 	}
-	holder.release(ctx, o)
+	order := *o
+	l.srv.wg.Go(func() { // ends within actTimeout; Close waits
+		ctx, stop := context.WithTimeout(ctx, actTimeout)
+		defer stop()
+		holder.release(ctx, &order)
+	})
 }
 
 func (s *session) asWaiter(now time.Time) (policy.Waiter, bool) {

@@ -44,6 +44,7 @@ func (s *session) refreshPath(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.holds--
+	s.rearmLocked(s.srv.cfg.Now())
 	if ok && len(row) == 2 {
 		s.st.SearchPath = nil
 		if row[1] != "" {

@@ -85,6 +85,7 @@ func namesTemp(st *policy.Statement) bool {
 // answer did not come in time; it is still owed then.
 func (s *session) ask(ctx context.Context, sql, name string) (row []string, ok bool) {
 	failed := false
+	name += s.nonce // none of the client's own
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
@@ -98,11 +99,13 @@ func (s *session) ask(ctx context.Context, sql, name string) (row []string, ok b
 			failed = true
 		}
 	}
-	for _, op := range []pgstate.Op{pgstate.OpParse, pgstate.OpBind, pgstate.OpExecute, pgstate.OpClose, pgstate.OpClose, pgstate.OpSync} {
+	for _, op := range []pgstate.Op{pgstate.OpClose, pgstate.OpParse, pgstate.OpBind, pgstate.OpExecute, pgstate.OpClose, pgstate.OpClose, pgstate.OpSync} {
 		s.m.Push(pgstate.Entry{Op: op, Own: true, Ref: pgstate.NoRef})
 	}
 	s.mu.Unlock()
-	frames := pgwire.AppendParse(nil, name, sql)
+	// A question that failed half-way has left its statement behind.
+	frames := pgwire.AppendTarget(nil, pgwire.MsgClose, 'S', name)
+	frames = pgwire.AppendParse(frames, name, sql)
 	frames = pgwire.AppendBind(frames, name, name)
 	frames = pgwire.AppendExecute(frames, name)
 	frames = pgwire.AppendTarget(frames, pgwire.MsgClose, 'P', name)

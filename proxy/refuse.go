@@ -25,6 +25,11 @@ func (s *session) refuseQuery(size int, savepoints []string, n *pgwire.Notice) e
 		s.mu.Unlock()
 		return nil
 	}
+	if s.m.Copy() == pgstate.CopyIn { // what is up began a copy: no message but CopyFail is safe there
+		s.m.CopyEnd()
+		s.mu.Unlock()
+		return s.write(pgwire.AppendString(nil, pgwire.MsgCopyFail, copyBreak))
+	}
 	if !s.m.Touched() {
 		status := s.m.Status()
 		s.mu.Unlock()
@@ -54,7 +59,7 @@ func (s *session) settleUnit() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.m.Owed() > 0 && !s.ended {
+	for s.m.Owed() > 0 && s.m.Copy() != pgstate.CopyIn && !s.ended {
 		s.waitAnswerLocked(true)
 	}
 	if s.ended {

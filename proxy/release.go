@@ -145,6 +145,13 @@ func (s *session) endUnitLocked(frames []byte, notice *pgwire.Notice, status byt
 func (s *session) abortedLocked(frames []byte, lost bool, notice *pgwire.Notice) []byte {
 	s.m.Push(pgstate.Entry{Op: pgstate.OpQuery, Own: true, Ref: pgstate.NoRef})
 	frames = pgwire.AppendQuery(frames, "ROLLBACK; BEGIN")
+	now := s.srv.cfg.Now()
+	s.m.EndPortals(func(ref int32) { // they go with the transaction
+		if e := s.execs[ref]; e != nil {
+			e.stop = audit.StopRelease
+			s.finishLocked(e, now)
+		}
+	})
 	frames = s.ownPoisonLocked(frames)
 	s.rel = &released{lost: lost, notice: notice, modes: s.tx.modes}
 	return frames

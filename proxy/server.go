@@ -94,7 +94,10 @@ func (srv *Server) Serve(ctx context.Context, ln net.Listener) error {
 			}
 			return fmt.Errorf("accept: %w", err)
 		}
-		srv.wg.Go(func() { srv.admit(c) }) // ends with its client; Close waits
+		if !srv.start(func() { srv.admit(c) }) { // ends with its client; Close waits
+			_ = c.Close()
+			return ErrServerClosed
+		}
 	}
 }
 
@@ -127,13 +130,34 @@ func (srv *Server) Close() error {
 	srv.mu.Unlock()
 	srv.closeListeners()
 	if first {
-		srv.sessions.each(func(s *session) { s.kill(shutdownNotice()) })
+		var kills sync.WaitGroup
+		srv.sessions.each(func(s *session) {
+			kills.Go(func() { s.kill(shutdownNotice()) }) // one that does not read must not delay the others
+		})
 		srv.strangers.closeAll()
 		srv.operators.closeAll()
+		kills.Wait()
 	}
 	srv.stop()
 	srv.wg.Wait()
 	return nil
+}
+
+// start runs f in a goroutine that Close waits for; false: it is too late.
+func (srv *Server) start(f func()) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closed {
+		return false
+	}
+	srv.wg.Go(f)
+	return true
+}
+
+func (srv *Server) isClosed() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.closed
 }
 
 // Draining reports whether the server lets nobody in any more.

@@ -88,11 +88,12 @@ type session struct {
 	rel        *released
 	unitLost   *pgwire.Notice // a release ended the open unit after it ran something
 	queued     *exec          // in the waiting room
-	unqueue    string
-	breaking   bool // a CopyFail of ours is up in place of a message
-	broke      bool // and it was what ended the copy
-	settling   bool // clientPump waits for an answer
-	pathStale  bool // the search_path must be read again
+	inRoom     bool           // a statement was queued and is not yet let go
+	unqueue    string         // who cancelled it
+	breaking   bool           // a CopyFail of ours is up in place of a message
+	broke      bool           // and it was what ended the copy
+	settling   bool           // clientPump waits for an answer
+	pathStale  bool           // the search_path must be read again
 	capture    func(frame []byte)
 	armed      time.Time
 	timer      *time.Timer

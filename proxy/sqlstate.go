@@ -124,7 +124,7 @@ func statementTooLarge(limit int) *pgwire.Notice {
 
 func tooManyPortals() *pgwire.Notice {
 	n := failure(stateLimit, "too many open portals", "portals")
-	n.Detail = fmt.Sprintf("The limit is %d.", pgstate.MaxNames)
+	n.Detail = fmt.Sprintf("The limit is %d.", pgstate.MaxPortals)
 	n.Hint = "Close portals that are read to their end, or end the transaction."
 	return n
 }

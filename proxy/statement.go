@@ -217,6 +217,9 @@ func (s *session) sendRun() error {
 	err = s.write(flushed)
 	s.in.Discard(n)
 	s.scan.forget(s.scan.decided, n)
+	if err == nil && s.scan.owed > maxOwed {
+		return s.settleUnit()
+	}
 	return err
 }
 
@@ -278,6 +281,7 @@ func (s *session) pushRun(k int) (bytes int) {
 		bytes += it.size
 	}
 	s.rearmLocked(now)
+	s.scan.owed = s.m.Owed()
 	return bytes
 }
 

@@ -80,6 +80,9 @@ type Machine struct {
 // beyond are unknown to us, which only makes decisions stricter.
 const MaxNames = 20_000
 
+// MaxPortals bounds the named portals that are open at a time.
+const MaxPortals = 4096
+
 // New returns a machine for a connection that just became ready with the given
 // transaction status.
 func New(status byte) *Machine {

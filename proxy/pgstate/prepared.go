@@ -1,6 +1,10 @@
 package pgstate
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // MaxName is how many bytes of a name Postgres compares, of statements and of
 // portals: two longer ones that begin alike are one. Of longer statement names
@@ -83,16 +87,15 @@ func (m *Machine) PushBind(e Entry, portal []byte) bool {
 		if m.portals == nil {
 			m.portals = make(map[string]int32)
 		}
-		if short, _ := Cut(portal); !m.Crowded(portal) {
-			m.portals[string(short)] = e.Ref
-		}
+		short, _ := Cut(portal)
+		m.portals[string(short)] = e.Ref
 	}
 	return m.Push(e)
 }
 
-// Crowded reports whether one more portal of this name is beyond what is kept.
+// Crowded reports whether one more portal of this name is one too many.
 func (m *Machine) Crowded(portal []byte) bool {
-	return len(portal) > 0 && len(m.portals) >= MaxNames && m.Portal(portal) == NoRef
+	return len(portal) > 0 && len(m.portals) >= MaxPortals && m.Portal(portal) == NoRef
 }
 
 // Statement returns the facts of a prepared statement, nil if there are none.
@@ -163,11 +166,12 @@ func (m *Machine) EndPortals(over func(ref int32)) {
 		over(m.portal)
 		m.portal = NoRef
 	}
-	for n, r := range m.portals {
+	refs := slices.Collect(maps.Values(m.portals))
+	clear(m.portals) // first: over comes back with Forget, which looks through what is left
+	for _, r := range refs {
 		if r != NoRef {
 			over(r)
 		}
-		delete(m.portals, n)
 	}
 }
 
