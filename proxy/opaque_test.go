@@ -24,9 +24,7 @@ func TestViewThatMayHideAnEffectLosesLoudly(t *testing.T) {
 		pid, _ := strconv.ParseUint(client.One("SELECT pg_backend_pid()"), 10, 32)
 		client.Query("BEGIN")
 		client.Query("SELECT 1 AS c FROM (SELECT 1) public_" + c.view)
-		if !d.Release(t.Context(), uint32(pid)) {
-			t.Fatal("not an idle holder")
-		}
+		releaseNow(t, d, uint32(pid))
 		want(t, first(client.Query("COMMIT")), c.end)
 		client.Close()
 	}
