@@ -22,6 +22,9 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	st := &s.deciding
 	*st = s.st
 	st.UnitOpen = s.m.UnitOpen() || s.scan.decided > 0
+	if s.moved == s.unit+1 || (len(b.Statements) > 1 && movesSearchPath(b)) {
+		st.PathKnown = false // names are read when the SET before them has run
+	}
 	s.mu.Unlock()
 	facts := s.executed(b)
 
