@@ -18,6 +18,7 @@ const requeueEvery = time.Second
 func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, body []byte) (*exec, *pgwire.Notice, error) {
 	e := s.srv.newExec(s)
 	e.batch = b
+	s.statement++ // one number for all that the record says of it
 	s.mu.Lock()
 	st := &s.deciding
 	*st = s.st

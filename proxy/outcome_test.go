@@ -92,3 +92,50 @@ func TestEveryIntentHasOneOutcome(t *testing.T) {
 	c.Kill()
 	outcomes(t, d.record)
 }
+
+// What the record says of one statement has one number: that it was queued,
+// that it ran, how it ended.
+func TestOneNumberAStatement(t *testing.T) {
+	t.Parallel()
+	d := open(t, oneAtATime(time.Minute))
+	busy, waiting := d.client(), d.client()
+	busy.Send(pt.Query("SELECT pg_sleep(0.4)"))
+	time.Sleep(100 * time.Millisecond)
+	want(t, waiting.Query("SELECT 2"), "N(00000) T D C(SELECT 1) Z(I)")
+	outcomes(t, d.record)
+	queued := d.record.of(audit.KindDecision)
+	if len(queued) != 1 {
+		t.Fatalf("decisions: %+v", queued)
+	}
+	for _, ev := range d.record.of(audit.KindIntent) {
+		if ev.Session == queued[0].Session && ev.StatementID != queued[0].StatementID {
+			t.Errorf("queued as %d, ran as %d", queued[0].StatementID, ev.StatementID)
+		}
+	}
+}
+
+// A client that does not read its result loses the statement, not more than
+// its connection, and the warehouse is free.
+func TestClientThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	d := open(t, policy.Source{
+		Classify: []policy.ClassifyLine{{Class: "bi"}},
+		Classes:  []policy.ClassSource{{Name: "bi", Limits: policy.Limits{ClientStall: 300 * time.Millisecond}}},
+	}, quick)
+	c := d.client()
+	pid := c.One("SELECT pg_backend_pid()")
+	c.Send(pt.Query("SELECT repeat('x', 1000) FROM generate_series(1, 10000000)"))
+	super := d.pg.Super(t)
+	waitFor(t, super, "SELECT state = 'active' FROM pg_stat_activity WHERE pid = "+pid, "true")
+	waitFor(t, super, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid = "+pid, "0")
+	outcomes(t, d.record)
+	stopped := 0
+	for _, ev := range d.record.of(audit.KindOutcome) {
+		if ev.Stop == audit.StopTimeout {
+			stopped++
+		}
+	}
+	if stopped != 1 {
+		t.Errorf("%d statements were stopped, want 1", stopped)
+	}
+}

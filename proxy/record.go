@@ -43,7 +43,6 @@ func (s *session) describe(e *exec, kind audit.Kind, protocol string) {
 // recordIntent writes the intent. An error means that the statement must not
 // run.
 func (s *session) recordIntent(ctx context.Context, e *exec, protocol string, body []byte, now time.Time) error {
-	s.statement++
 	s.describe(e, audit.KindIntent, protocol)
 	e.ev.Time = now
 	s.detail(e, protocol, body)
@@ -77,7 +76,6 @@ func (s *session) recordDecision(ctx context.Context, e *exec, protocol string) 
 
 // recordRefused writes the decision that stands in the place of an intent.
 func (s *session) recordRefused(ctx context.Context, e *exec, protocol string, n *pgwire.Notice, err error) {
-	s.statement++
 	s.describe(e, audit.KindDecision, protocol)
 	e.ev.Verdict = audit.VerdictDeny
 	e.ev.Stop = e.stop
