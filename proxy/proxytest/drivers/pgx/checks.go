@@ -92,11 +92,23 @@ func bindTypes(ctx context.Context, conn *pgx.Conn) error {
 		kind string
 		v    any
 	}{
-		{"int2", int16(-7)}, {"int4", int32(1)}, {"int8", int64(1) << 40}, {"float8", math.Pi}, {"bool", true},
-		{"text", "ünï'\\ \"x\" \u4e16"}, {"bytea", []byte{0, 1, 255}}, {"date", day}, {"timestamp", at},
-		{"interval", pgtype.Interval{Days: 3, Microseconds: 5e6, Valid: true}}, {"numeric", "123.4500"},
-		{"time", pgtype.Time{Microseconds: 3723e6, Valid: true}}, {"uuid", [16]byte{15: 7}}, {"int4[]", []int32{1, 2, 3}},
-		{"text[]", []string{"a", `b"c`}}, {"jsonb", map[string]any{"a": []any{1.0, nil}}}, {"text", (*string)(nil)},
+		{"int2", int16(-7)},
+		{"int4", int32(1)},
+		{"int8", int64(1) << 40},
+		{"float8", math.Pi},
+		{"bool", true},
+		{"text", "ünï'\\ \"x\" \u4e16"},
+		{"bytea", []byte{0, 1, 255}},
+		{"date", day},
+		{"timestamp", at},
+		{"interval", pgtype.Interval{Days: 3, Microseconds: 5e6, Valid: true}},
+		{"numeric", "123.4500"},
+		{"time", pgtype.Time{Microseconds: 3723e6, Valid: true}},
+		{"uuid", [16]byte{15: 7}},
+		{"int4[]", []int32{1, 2, 3}},
+		{"text[]", []string{"a", `b"c`}},
+		{"jsonb", map[string]any{"a": []any{1.0, nil}}},
+		{"text", (*string)(nil)},
 	}
 	for _, want := range values {
 		for _, format := range []int16{pgx.TextFormatCode, pgx.BinaryFormatCode} {

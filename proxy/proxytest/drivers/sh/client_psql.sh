@@ -77,12 +77,14 @@ interrupted() {
   q -c 'select pg_sleep(30)' >"$work/cancelled" &
   pid=$!
   set +m
-  sleep 0.5
+  until [[ -n "$(psql -XqAt "$LK_KILL" -c "select 1 from pg_stat_activity where query like 'select pg_sleep%' and datname = '$LK_DB'")" ]]; do
+    kill -0 "$pid" || return
+  done
   kill -INT -- "-$pid"
   wait "$pid"
   return 0
 }
-check_cancel() { lasts 400 2500 interrupted && has "$(<"$work/cancelled")" 57014 "user request"; }
+check_cancel() { lasts 0 20000 interrupted && has "$(<"$work/cancelled")" 57014 "user request"; }
 
 check_error() {
   has "$(q -c 'select * from no_such_table' -c 'selec 1' -c 'select 40 + 2')" 42P01 "$unreadable" $'\n42'
