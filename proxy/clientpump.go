@@ -67,6 +67,11 @@ func (s *session) next() (tag byte, size int, err error) {
 			if pgwire.SmallMessage(tag) && size > pgwire.MaxSmallMessage {
 				return 0, 0, s.broken(fmt.Errorf("%w: message %q of %d bytes", errProtocol, tag, size))
 			}
+			if (tag == pgwire.MsgSync || tag == pgwire.MsgFlush) && size != pgwire.HeadSize {
+				// The server would answer with an error that belongs to no
+				// message it owes one for.
+				return 0, 0, s.broken(fmt.Errorf("%w: message %q with a body", errProtocol, tag))
+			}
 			return tag, size, nil
 		}
 		if err := s.sendRun(); err != nil {

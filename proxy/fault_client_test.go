@@ -72,6 +72,8 @@ func TestGarbageAfterLogin(t *testing.T) {
 		"a query without end":  {[]byte{'Q', 0, 0, 0, 5, 'x'}, "E(08P01) EOF"},
 		"a bind without names": {pt.Join([]byte{'B', 0, 0, 0, 5, 'x'}, pt.Sync()), "E(08P01) EOF"},
 		"a small one of 1 GiB": {gibibyte(pgwire.MsgDescribe), "E(08P01) EOF"},
+		"a flush with a body":  {[]byte{'H', 0, 0, 0, 5, 'x'}, "E(08P01) EOF"},
+		"a sync with a body":   {[]byte{'S', 0, 0, 0, 5, 'x'}, "E(08P01) EOF"},
 		"a start-up packet":    {pgwire.AppendStartup(nil, pgwire.ProtocolVersion30, nil), "E(08P01) EOF"},
 	} {
 		client := d.client()
