@@ -73,7 +73,7 @@ func (w *world) start(t *testing.T, bin, auth, config, ready string) {
 			}
 		case <-time.After(40 * time.Second):
 			_ = cmd.Process.Kill()
-			_ = <-gone
+			t.Logf("killed: %v", <-gone)
 			t.Errorf("lockkeeper (%s) did not stop when asked to", auth)
 		}
 		if t.Failed() {

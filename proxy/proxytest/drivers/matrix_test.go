@@ -29,8 +29,8 @@ func TestMain(m *testing.M) { proxytest.Main(m) }
 
 // TestSmoke is what runs without any driver installed: pgx and psql.
 func TestSmoke(t *testing.T) {
-	if *matrixFlag {
-		t.Skip("the matrix runs instead")
+	if *matrixFlag || testing.Short() {
+		t.Skip("builds and starts programs; the matrix has it all")
 	}
 	dir := t.TempDir()
 	goBuild(t, filepath.Join(dir, "pgx"), "./pgx")
