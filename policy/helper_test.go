@@ -74,9 +74,6 @@ func batch(list ...Statement) *Batch {
 	return b
 }
 
-//go:fix inline
-func flag(b bool) *bool { return new(b) }
-
 func ann() Subject {
 	return Subject{User: "ann", AuthUser: "ann", Role: "ann", Database: "wh", ApplicationName: "psql", Via: "wire", Groups: []string{"growth"}}
 }

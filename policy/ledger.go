@@ -213,7 +213,6 @@ func (l *ledger) takeLocked(now time.Time, t *Ticket, q *quota, key []byte, obse
 func (c *cell) noticeLocked(t *Ticket, observe bool) {
 	used := c.amountLocked()
 	for i, step := range slices.Backward(c.q.notify) {
-
 		if used < step.at {
 			continue
 		}

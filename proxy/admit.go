@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -516,12 +517,7 @@ func (v *visitor) recordLogin(ctx context.Context, state, reason string) {
 }
 
 func (srv *Server) operator(user string) bool {
-	for _, u := range srv.cfg.ConsoleUsers {
-		if u == user {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(srv.cfg.ConsoleUsers, user)
 }
 
 // serveSession runs a session from its first record to its last.

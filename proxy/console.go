@@ -154,9 +154,13 @@ func (c *consoleSession) welcome() []byte {
 	out := pgwire.AppendAuthentication(nil, pgwire.AuthOK, nil)
 	for _, p := range []pgwire.Param{
 		{Name: "server_version", Value: "15.0 (lockkeeper " + c.srv.cfg.Version + ")"},
-		{Name: "server_encoding", Value: "UTF8"}, {Name: "client_encoding", Value: "UTF8"},
-		{Name: "DateStyle", Value: "ISO, MDY"}, {Name: "TimeZone", Value: "UTC"}, {Name: "integer_datetimes", Value: "on"},
-		{Name: "standard_conforming_strings", Value: "on"}, {Name: "is_superuser", Value: "off"},
+		{Name: "server_encoding", Value: "UTF8"},
+		{Name: "client_encoding", Value: "UTF8"},
+		{Name: "DateStyle", Value: "ISO, MDY"},
+		{Name: "TimeZone", Value: "UTC"},
+		{Name: "integer_datetimes", Value: "on"},
+		{Name: "standard_conforming_strings", Value: "on"},
+		{Name: "is_superuser", Value: "off"},
 		{Name: "session_authorization", Value: c.v.user},
 	} {
 		out = pgwire.AppendParameterStatus(out, p)
@@ -318,7 +322,7 @@ func (c *consoleSession) act(ctx context.Context, word []string) (tag string, er
 func (c *consoleSession) onPID(ctx context.Context, verb string, pid uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, actTimeout)
 	defer cancel()
-	ok := false
+	var ok bool
 	why := "no session with that process id"
 	switch verb {
 	case "CANCEL":

@@ -85,7 +85,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 		s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket) // it never ran
 		s.srv.freeExec(e)
 		s.srv.metrics.refused(stateAuditDown)
-		return nil, auditUnavailable(), nil
+		return nil, auditUnavailable(), nil //nolint:nilerr // the client is told; why, the recorder has logged
 	}
 	return e, nil, nil
 }

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -186,7 +187,7 @@ func openTo(t testing.TB, pg *proxytest.Postgres, dialer *backend.Dialer, src po
 	go func() { served <- d.Serve(context.Background(), ln) }()
 	t.Cleanup(func() {
 		_ = d.Close()
-		if err := <-served; err != proxy.ErrServerClosed {
+		if err := <-served; !errors.Is(err, proxy.ErrServerClosed) {
 			t.Errorf("Serve: %v", err)
 		}
 	})

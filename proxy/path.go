@@ -65,7 +65,7 @@ func (s *session) followTagsLocked(st *policy.Statement) {
 	}
 	sub := *s.conn.Subject()
 	sub.Tags = nil
-	for _, kv := range strings.Split(st.SettingValue, ",") {
+	for kv := range strings.SplitSeq(st.SettingValue, ",") {
 		k, v, _ := strings.Cut(strings.TrimSpace(kv), "=")
 		if k != "" && len(sub.Tags) < maxTags {
 			sub.Tags = append(sub.Tags, policy.Tag{Key: k, Value: v})

@@ -46,13 +46,15 @@ func TestRefusalIsAnErrorOfTheServer(t *testing.T) {
 		pt.Parse("", "INSERT INTO w VALUES (1)"), pt.Bind("", ""), pt.Execute("", 0),
 		pt.Bind("", "f"), pt.Execute("", 0),
 		pt.Parse("", "INSERT INTO w VALUES (2)"), pt.Bind("", ""), pt.Execute("", 0),
-		pt.Sync()), "1 2 C(INSERT 0 1) E(42501) Z(I)")
+		pt.Sync(),
+	), "1 2 C(INSERT 0 1) E(42501) Z(I)")
 	want(t, c.One("SELECT count(*) FROM w"), "0")
 
 	// An earlier error of the client stands; ours is not said.
 	want(t, c.Do(
 		pt.Parse("", "SELECT 1/0"), pt.Bind("", ""), pt.Execute("", 0),
-		pt.Bind("", "f"), pt.Execute("", 0), pt.Sync()), "1 E(22012) Z(I)")
+		pt.Bind("", "f"), pt.Execute("", 0), pt.Sync(),
+	), "1 E(22012) Z(I)")
 
 	// The client's unnamed statement survives a refusal.
 	want(t, c.Query("BEGIN"), "C(BEGIN) Z(T)")

@@ -213,8 +213,6 @@ func tooManyClients() *pgwire.Notice {
 	return fatal(stateTooMany, "sorry, too many clients already", "connections")
 }
 
-func internalError() *pgwire.Notice { return fatal(stateInternal, "internal error", "internal") }
-
 func from(source, class string) string {
 	if source != "" {
 		return upperFirst(source)

@@ -1,22 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"sync"
-
-	"bytes"
-	"github.com/jackc/pgx/v5"
-
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )

@@ -95,8 +95,13 @@ func TestAuditVerify(t *testing.T) {
 		t.Errorf("cut: %v\n%s", err, out)
 	}
 	for _, args := range [][]string{
-		{"verify", state + "/none"}, {"head", state + "/none"}, {"verify", segment}, {"verify", "--head", "/dev/null", state},
-		{"verify", "--head", segment + "x", state}, {"verify"}, {"search", "--since", "soon", state},
+		{"verify", state + "/none"},
+		{"head", state + "/none"},
+		{"verify", segment},
+		{"verify", "--head", "/dev/null", state},
+		{"verify", "--head", segment + "x", state},
+		{"verify"},
+		{"search", "--since", "soon", state},
 	} {
 		if out, _, err := auditCLI(t.Context(), "", args...); err == nil {
 			t.Errorf("%q: no error\n%s", args, out)

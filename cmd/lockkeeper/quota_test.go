@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,10 +70,8 @@ func checkUsed(t *testing.T, p *process, used string) {
 	for line := range strings.Lines(out) {
 		f := strings.Fields(line)
 		if len(f) > 3 && f[0] == "per-user" && strings.Contains(line, "postgres") {
-			for _, word := range f {
-				if word == used {
-					return
-				}
+			if slices.Contains(f, used) {
+				return
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func runGolden(t *testing.T, text string) string {
 func envOf(tb testing.TB, head string) Env {
 	tb.Helper()
 	env := Env{StdStrings: On}
-	for _, w := range strings.Fields(head) {
+	for w := range strings.FieldsSeq(head) {
 		switch key, value, _ := strings.Cut(w, "="); {
 		case w == "postgres":
 		case w == "redshift":
@@ -104,7 +104,7 @@ func unwrite(s string) string {
 			b.WriteByte('\t')
 		case 'x':
 			var c byte
-			fmt.Sscanf(s[i+1:i+3], "%02x", &c)
+			_, _ = fmt.Sscanf(s[i+1:i+3], "%02x", &c)
 			b.WriteByte(c)
 			i += 2
 		default:

@@ -386,11 +386,12 @@ func (s *scanner) itemGroup(i, end int, scope *names) int {
 	for s.ts.is(j, "(") {
 		j++
 	}
-	if !starters[s.ts.at(j).word] {
+	switch {
+	case !starters[s.ts.at(j).word]:
 		s.from(i+1, m, scope)
-	} else if j == i+1 {
+	case j == i+1:
 		s.query(j, m, scope)
-	} else { // ((select …) union …) or ((select …) x join …)
+	default: // ((select …) union …) or ((select …) x join …)
 		k := s.itemGroup(i+1, m, scope)
 		if k < m {
 			s.rest(k, m, scope)

@@ -1,6 +1,7 @@
 package sqlparse
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -196,10 +197,8 @@ func (ts *tokens) skip(i int, phrases ...string) int {
 // find is the index of the first of the words in [i, end) outside parentheses, or -1.
 func (ts *tokens) find(i, end int, words ...string) int {
 	for ; i < end && i < len(ts.list); i++ {
-		for _, w := range words {
-			if ts.list[i].word == w {
-				return i
-			}
+		if slices.Contains(words, ts.list[i].word) {
+			return i
 		}
 		if m := int(ts.match[i]); m > i {
 			i = m

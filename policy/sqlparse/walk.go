@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strconv"
 
+	pg "github.com/pganalyze/pg_query_go/v5"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/policy/sqllex"
-	pg "github.com/pganalyze/pg_query_go/v5"
 )
 
 // walker reads facts out of libpg_query's tree.

@@ -240,7 +240,7 @@ func (m *Machine) Skipped() []int32 { return m.skipped }
 
 // Server takes one server message and says whose answer it is. For DataRow and
 // CopyData the session may use Row instead.
-func (m *Machine) Server(tag byte, status byte) Step {
+func (m *Machine) Server(tag, status byte) Step {
 	m.skipped = m.skipped[:0]
 	h := m.Head()
 	switch tag {

@@ -14,8 +14,6 @@ type msg struct {
 	name   string // statement or portal
 	kind   string // of a statement: select, insert, fail, begin, commit, rollback, copy, copyfail
 	refuse bool   // the door refuses it
-	poison bool   // ours: an error in its place
-	cancel bool   // a signal, not a message
 	unit   int    // the client's unit it belongs to
 }
 

@@ -39,7 +39,6 @@ type door struct {
 	down     []reply // on the wire to the door
 	client   []reply // what the client has read
 	holds    int
-	poison   bool // the poison under way is a refusal
 	own      int  // own answers owed
 	unit     int  // units answered
 	target   int  // unit a cancel was read for
