@@ -68,6 +68,9 @@ func (s *session) query(ctx context.Context, tag byte, size int) error {
 func (s *session) parse(sql []byte) *policy.Batch {
 	s.mu.Lock()
 	env := s.env
+	if s.moved == s.unit+1 {
+		env.StdStrings = StdStringsUnknown // a SET of this unit may be on its way
+	}
 	s.mu.Unlock()
 	return s.srv.cfg.Parser.Parse(sql, env)
 }
