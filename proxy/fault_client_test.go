@@ -162,3 +162,26 @@ func TestHeldMemoryIsBounded(t *testing.T) {
 	}
 	want(t, d.client().One("SELECT 1"), "1")
 }
+
+// A client that says goodbye in the middle of COPY FROM STDIN, as a driver does
+// whose program gives up, ends its copy: the table is free at once.
+func TestGoodbyeInCopy(t *testing.T) {
+	t.Parallel()
+	d := open(t, policy.Source{})
+	super := d.pg.Super(t)
+	for _, before := range [][]byte{nil, pt.CopyData("1\n"), pt.Sync(), pt.Flush()} {
+		for _, waits := range []bool{true, false} {
+			c := d.client()
+			pid := c.One("SELECT pg_backend_pid()")
+			want(t, c.Query("CREATE TEMP TABLE w(a int)"), "C(CREATE TABLE) Z(I)")
+			c.Send(pt.Query("COPY w FROM STDIN"))
+			if waits {
+				want(t, c.ReceiveUntil('G'), "G")
+			}
+			c.Send(before, pt.Terminate())
+			waitFor(t, super, "SELECT count(*) FROM pg_stat_activity WHERE pid = "+pid, "0")
+			c.Kill()
+		}
+	}
+	settled(t, d)
+}

@@ -150,6 +150,9 @@ func (m *Machine) Admit(tag byte) Move {
 			return Wait
 		}
 	case pgwire.MsgTerminate:
+		if m.copy == CopyIn {
+			return Go // nobody else would end the copy
+		}
 		if m.Owed() > 0 && m.ready() {
 			return Wait
 		}
