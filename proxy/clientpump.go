@@ -271,7 +271,9 @@ func (s *session) resolveLocked() {
 	timer := time.AfterFunc(50*time.Millisecond, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.m.Resolve()
+		for s.m.InDoubt() { // one that is ignored, all are
+			s.m.Resolve()
+		}
 		s.cond.Broadcast()
 	})
 	for s.m.InDoubt() && !s.ended {

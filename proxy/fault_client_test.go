@@ -185,3 +185,25 @@ func TestGoodbyeInCopy(t *testing.T) {
 	}
 	settled(t, d)
 }
+
+// Syncs during a simple COPY are ignored by the server; when the copy then
+// fails, what follows is heard all the same.
+func TestSyncInSimpleCopy(t *testing.T) {
+	t.Parallel()
+	d := open(t, policy.Source{})
+	for _, before := range [][]byte{pt.Sync(), pt.Join(pt.Sync(), pt.Sync())} {
+		for _, end := range [][]byte{pt.FunctionCall(1598), pt.CopyFail("no"), pt.Join(pt.CopyData("x\n"), pt.CopyDone())} {
+			c := d.client()
+			c.Query("CREATE TEMP TABLE w(a int)")
+			c.Send(pt.Query("COPY w FROM STDIN"))
+			want(t, c.ReceiveUntil('G'), "G")
+			c.Send(before, end, pt.Query("SELECT 1"), extended("SELECT 2"))
+			if got := c.Receive(); !strings.HasPrefix(got, "E(") || !strings.HasSuffix(got, ") Z(I)") {
+				t.Errorf("the copy: %s", got)
+			}
+			want(t, c.Receive(), "T D C(SELECT 1) Z(I)")
+			want(t, c.Receive(), "1 2 D C(SELECT 1) Z(I)")
+			c.Close()
+		}
+	}
+}

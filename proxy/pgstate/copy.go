@@ -80,6 +80,14 @@ func (m *Machine) doubt() {
 	}
 }
 
+// simpleEnded: a Query got its ReadyForQuery. Whatever became of Syncs that were
+// sent during its copy, the server skips nothing behind it.
+func (m *Machine) simpleEnded() {
+	for i := m.at; i < len(m.q); i++ {
+		m.q[i].answered = m.q[i].answered || m.q[i].maybe
+	}
+}
+
 // InDoubt reports whether the head is a Sync of which only the server knows
 // whether it was ignored during a copy.
 func (m *Machine) InDoubt() bool {

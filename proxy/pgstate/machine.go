@@ -369,6 +369,9 @@ func (m *Machine) readyForQuery(status byte) Step {
 	if maybe {
 		m.doubt()
 	}
+	if s.Entry.Op == OpQuery {
+		m.simpleEnded()
+	}
 	return s
 }
 
