@@ -12,6 +12,14 @@ import (
 // on every architecture for decades.
 const tick = time.Second / 100
 
+// loadAverage returns how many processes have wanted a core, in the mean of a
+// minute: beyond a small fraction of the cores the rates are not the peers' own.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
+
 // cpuTime returns the CPU time that a process has used, with all its threads,
 // in user and in kernel mode. No process, no time.
 func cpuTime(pid int) (time.Duration, error) {

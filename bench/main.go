@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 
-	b := &bench{options: o, pg: pg, scratch: scratch, diag: diag}
+	b := &bench{options: o, pg: pg, scratch: scratch, diag: diag, load: loadAverage()}
 	began := time.Now()
 	if err := b.prepare(ctx); err != nil {
 		return err

@@ -34,8 +34,8 @@ func (b *bench) report(ctx context.Context, out io.Writer, took time.Duration) e
 func (b *bench) heading(ctx context.Context, took time.Duration) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# Bench of %s\n\n", time.Now().UTC().Format("2006-01-02"))
-	fmt.Fprintf(&s, "%d cores, %s, loopback; medians of %d runs of %d s; %.0f s in all\n\n",
-		runtime.NumCPU(), cpuModel(), b.repeats, b.seconds, took.Seconds())
+	fmt.Fprintf(&s, "%d cores, %s, load average %s before the run; loopback; medians of %d runs of %d s; %.0f s in all\n\n",
+		runtime.NumCPU(), cpuModel(), b.load, b.repeats, b.seconds, took.Seconds())
 	for _, cmd := range [][]string{
 		{filepath.Join(b.pg.BinDir(), "postgres"), "--version"},
 		{b.binary, "version"},

@@ -21,6 +21,7 @@ type bench struct {
 	pg      *proxytest.Postgres
 	scratch string
 	diag    io.Writer
+	load    string // what else the machine did when the run began
 	samples []sample
 }
 
