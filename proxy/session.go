@@ -195,6 +195,7 @@ func (s *session) end(cause error) {
 func (s *session) leave(ctx context.Context, err error) {
 	switch {
 	case errors.Is(err, errTerminated):
+		s.end(err) // before the warehouse answers by closing: that is no loss to tell the client of
 		_ = s.up.SetWriteDeadline(s.srv.cfg.Now().Add(time.Second))
 		_, _ = s.upOut.Write(pgwire.AppendEmpty(nil, pgwire.MsgTerminate))
 		return
