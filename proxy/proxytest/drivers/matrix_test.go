@@ -19,7 +19,7 @@ var (
 	clientsFlag = flag.String("clients", "", "only these clients, comma-separated")
 	modesFlag   = flag.String("modes", "", "only these modes, comma-separated")
 	binFlag     = flag.String("bin", "", "lockkeeper to test (default: built from the tree)")
-	jobsFlag    = flag.Int("jobs", 4, "clients that run at a time")
+	jobsFlag    = flag.Int("jobs", 5, "clients that run at a time")
 )
 
 // smokeChecks are the acts that show a client works at all, and is governed.

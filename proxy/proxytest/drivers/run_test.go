@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -80,9 +81,14 @@ func (w *world) run(ctx context.Context, c *cell, n int, checks string) {
 
 // cleanEnv keeps what a driver might read of the caller's settings away from it.
 func cleanEnv() []string {
-	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LK_") && !strings.HasPrefix(kv, "LK_TRACE=")
 	})
+	// Debian's psql is a script that looks for clusters and then starts psql.
+	if dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin"); len(dirs) > 0 {
+		env = append(env, "PATH="+dirs[len(dirs)-1]+":"+os.Getenv("PATH"))
+	}
+	return env
 }
 
 func parse(stdout string) []line {

@@ -21,7 +21,7 @@ export const ssl = tls ? { ca: readFileSync(env.LK_CA), rejectUnauthorized: true
 export const governed = env.LK_GOVERNED === '1'
 
 export const limit = 2.0 // seconds a statement of slowUser may run
-const slack = 1.5 // what a busy machine may add before a time-out counts as late
+const slack = 3.0 // seconds a busy machine may add: less than the grace before a cancel is repeated
 export const largeSQL = "repeat('abcdefgh', 8388608)"
 export const largeText = () => 'abcdefgh'.repeat(8388608)
 export const oversizeSQL = () => 'select 1 as one /* ' + 'x'.repeat(17 << 20) + ' */'

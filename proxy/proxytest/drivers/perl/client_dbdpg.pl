@@ -17,7 +17,7 @@ my %e = map { $_ => $ENV{$_} // '' } grep { /^LK_/ } keys %ENV;
 my $governed = ($e{LK_GOVERNED} // '') eq '1';
 my $refusal = $governed ? 'forbidden is closed here' : 'permission denied';
 my $unreadable = $governed ? '42501' : '42601';    # what cannot be parsed meets every deny rule it might fall under
-my ($limit, $slack) = (2.0, 1.5);    # seconds: what the slow user gets, and what a busy machine may add
+my ($limit, $slack) = (2.0, 3.0);    # seconds: what the slow user gets, and what a busy machine may add
 my $large_sql = "repeat('abcdefgh', 8388608)";
 
 sub dbh {

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	limit     = 2 * time.Second         // how long a statement of the slow user may run
-	slack     = 1500 * time.Millisecond // what a busy machine may add before a time-out counts as late
+	limit     = 2 * time.Second // how long a statement of the slow user may run
+	slack     = 3 * time.Second // a busy machine may add it: less than the grace before a cancel is repeated
 	largeSQL  = "repeat('abcdefgh', 8388608)"
 	largeUnit = "abcdefgh"
 	largeSize = 64 << 20

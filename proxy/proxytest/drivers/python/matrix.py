@@ -31,7 +31,7 @@ GOVERNED = os.environ.get("LK_GOVERNED") == "1"
 TLS = SSLMODE != "disable"
 
 LIMIT = 2.0  # seconds a statement of SLOW_USER may run
-SLACK = 1.5  # what a busy machine may add before a time-out counts as late
+SLACK = 3.0  # seconds a busy machine may add: less than the grace before a cancel is repeated
 LARGE = 64 << 20
 OVERSIZE = 17 << 20  # more than max_statement_bytes
 LARGE_SQL = "repeat('abcdefgh', 8388608)"

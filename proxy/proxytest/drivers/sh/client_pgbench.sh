@@ -3,10 +3,8 @@
 set -uo pipefail
 . "$(dirname "$0")/matrix.sh"
 
-pgbench="${LK_PGBENCH:-pgbench}"
-
 # bench ARGS...: quietly, everything in $got
-bench() { got="$("$pgbench" "$@" 2>&1)" || true; }
+bench() { got="$(pgbench "$@" 2>&1)" || true; }
 
 # script TEXT: a script file for -f
 script() { printf '%s\n' "$@" >"$work/script.sql"; }
@@ -19,8 +17,8 @@ check_connect() { local got && bench -i -q -s 1 && has "$got" "done in"; }
 # Each mode works on its own copy of the tables.
 run_mode() {
   local got
-  bench -n -M "$1" -c 4 -j 2 -t 50 && failed_none 200 || return
-  bench -n -S -M "$1" -c 8 -j 2 -t 100 && failed_none 800 || return
+  bench -n -M "$1" -c 4 -j 2 -t 20 && failed_none 80 || return
+  bench -n -S -M "$1" -c 8 -j 2 -t 50 && failed_none 400 || return
   bench -n -S -C -M "$1" -c 2 -t 5 && failed_none 10
 }
 check_query() { run_mode simple; }
@@ -61,6 +59,6 @@ slow() {
     has "$got" "statement timeout" "processed: 0/1" || return
   done
 }
-check_timeout() { local got && lasts 5900 9000 slow simple extended prepared; }
+check_timeout() { local got && lasts 5900 10000 slow simple extended prepared; }
 
 run_checks

@@ -112,10 +112,10 @@ check_refuse() {
 check_refuse_in_tx() { in_tx 'select * from forbidden' 42501 "$refusal"; }
 
 timed_out() { got="$(PGUSER=$LK_SLOW_USER q -c 'select pg_sleep(30)' -c 'select 40 + 2')"; }
-check_timeout() { local got && lasts 1900 3500 timed_out && has "$got" 57014 "statement timeout" $'\n42'; }
+check_timeout() { local got && lasts 1900 5000 timed_out && has "$got" 57014 "statement timeout" $'\n42'; }
 
 timed_out_in_tx() { PGUSER=$LK_SLOW_USER in_tx 'select pg_sleep(30)' 57014 "statement timeout"; }
-check_timeout_in_tx() { lasts 3900 6500 timed_out_in_tx; }
+check_timeout_in_tx() { lasts 3900 8000 timed_out_in_tx; }
 
 check_large_result() {
   q -o "$work/large" -c "select repeat('abcdefgh', 8388608)"
