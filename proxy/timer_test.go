@@ -105,8 +105,9 @@ func TestCancelOfTheClientIsNotEscalated(t *testing.T) {
 	t.Parallel()
 	d := open(t, policy.Source{}, quick)
 	c := d.client()
+	pid := c.One("SELECT pg_backend_pid()")
 	c.Send(pt.Query("DO $$BEGIN BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(1.5); END; END$$"))
-	time.Sleep(200 * time.Millisecond)
+	waitFor(t, d.pg.Super(t), "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = "+pid, "true")
 	c.Cancel()
 	want(t, c.Receive(), "C(DO) Z(I)")
 }
