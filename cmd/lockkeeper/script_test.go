@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"context"
 	"io"
 	"net"
@@ -138,8 +139,11 @@ func scriptGone(ts *testscript.TestScript, _ bool, args []string) {
 // their command line.
 func scriptTerm(ts *testscript.TestScript, _ bool, args []string) {
 	for _, cmd := range ts.BackgroundCmds() {
-		if cmd.ProcessState == nil && strings.Contains(strings.Join(cmd.Args, " "), args[0]) {
-			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		if !strings.Contains(strings.Join(cmd.Args, " "), args[0]) {
+			continue
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+			ts.Check(err)
 		}
 	}
 }
