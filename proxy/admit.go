@@ -501,9 +501,7 @@ func (v *visitor) refuse(n *pgwire.Notice) error {
 }
 
 func (v *visitor) loginFailed(ctx context.Context, n *pgwire.Notice, reason string) error {
-	v.srv.metrics.logins.WithLabelValues("refused").Inc()
-	v.recordLogin(ctx, n.Code, reason)
-	return v.refuse(n)
+	return v.failed(ctx, n, "refused", reason)
 }
 
 func (v *visitor) recordLogin(ctx context.Context, state, reason string) {

@@ -189,7 +189,7 @@ func (s *session) endTxLocked(how string, now time.Time) {
 	if s.tx.open {
 		s.endedTx = append(s.endedTx, endedTx{how: how, tx: s.tx, at: now})
 	}
-	if s.tx.features&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || s.tx.unknown&policy.UnknownEffects != 0 {
+	if movesSettings(s.tx.features, s.tx.unknown) {
 		s.pathStale, s.st.PathKnown = true, false // the end may have taken a SET back
 	}
 	s.tx = txState{batches: s.stillRunningLocked(s.tx.batches[:0])}

@@ -25,23 +25,7 @@ const consoleIdle = 30 * time.Minute
 // ServeConsole accepts operators on a unix socket that only the server's own
 // user can open: who comes in there needs no password.
 func (srv *Server) ServeConsole(ctx context.Context, ln net.Listener) error {
-	if !srv.addListener(ln) {
-		return ErrServerClosed
-	}
-	defer srv.removeListener(ln)
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			if srv.draining.Load() || srv.ctx.Err() != nil {
-				return ErrServerClosed
-			}
-			return fmt.Errorf("accept: %w", err)
-		}
-		if !srv.start(func() { srv.admitOperator(ctx, c) }) { // ends with its client; Close waits
-			_ = c.Close()
-			return ErrServerClosed
-		}
-	}
+	return srv.accept(ctx, ln, func(c net.Conn) { srv.admitOperator(ctx, c) })
 }
 
 // admitOperator lets the server's own user, or root, into the console.

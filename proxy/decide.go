@@ -23,7 +23,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	st := &s.deciding
 	*st = s.st
 	st.UnitOpen = s.m.UnitOpen() || s.scan.decided > 0
-	if s.moved == s.unit+1 || (len(b.Statements) > 1 && movesSearchPath(b)) {
+	if s.moved == s.unit+1 || (len(b.Statements) > 1 && movesSettings(b.Features, b.Unknown)) {
 		st.PathKnown = false // names are read when the SET before them has run
 	}
 	s.mu.Unlock()
@@ -45,9 +45,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 		refusal, err := s.waitTurn(e, entered)
 		if refusal != nil || err != nil {
 			s.leaveRoom()
-			s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
-			s.recordRefused(ctx, e, protocol, refusal, err)
-			s.srv.freeExec(e)
+			s.turnAway(ctx, e, protocol, refusal, err)
 			return nil, refusal, err
 		}
 		now = s.srv.cfg.Now()
@@ -56,14 +54,12 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 		if by := s.leaveRoom(); by != "" && e.dec.Verdict != policy.Deny { // cancelled while it was decided again
 			n := cancelledNotice()
 			e.stop = by
-			s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
-			s.recordRefused(ctx, e, protocol, n, nil)
-			s.srv.freeExec(e)
+			s.turnAway(ctx, e, protocol, n, nil)
 			return nil, n, nil
 		}
 	}
 	e.queued = now.Sub(entered)
-	if movesSearchPath(b) {
+	if movesSettings(b.Features, b.Unknown) {
 		s.mu.Lock()
 		s.moved = s.unit + 1
 		s.mu.Unlock()
@@ -88,6 +84,13 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 		return nil, auditUnavailable(), nil //nolint:nilerr // the client is told; why, the recorder has logged
 	}
 	return e, nil, nil
+}
+
+// turnAway ends the wait of a statement that will not run.
+func (s *session) turnAway(ctx context.Context, e *exec, protocol string, n *pgwire.Notice, err error) {
+	s.srv.cfg.Engine.Leave(s.srv.cfg.Now(), &e.ticket)
+	s.recordRefused(ctx, e, protocol, n, err)
+	s.srv.freeExec(e)
 }
 
 // executed gives SQL EXECUTE the facts of what it executes: of a Parse that is
@@ -179,7 +182,7 @@ func (s *session) forwardedLocked(e *exec, now time.Time) {
 	if !s.st.Held && holdsLocks(b) {
 		s.st.Held = true
 	}
-	if movesSearchPath(b) {
+	if movesSettings(b.Features, b.Unknown) {
 		s.pathStale = true
 		s.st.PathKnown = false
 	}
@@ -204,10 +207,10 @@ func holdsLocks(b *policy.Batch) bool {
 	return false
 }
 
-// movesSearchPath reports whether a batch may change the search_path, or any
-// other setting.
-func movesSearchPath(b *policy.Batch) bool {
-	return b.Features&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || b.Unknown&policy.UnknownEffects != 0
+// movesSettings reports whether what ran may have changed a setting, the
+// search_path among them.
+func movesSettings(f policy.Features, u policy.Unknowns) bool {
+	return f&(policy.FeatSet|policy.FeatSetLocal|policy.FeatVolatileCall) != 0 || u&policy.UnknownEffects != 0
 }
 
 // rememberLocked keeps what runs in an explicit transaction, for the question

@@ -46,19 +46,13 @@ func (s *session) refuseQuery(size int, savepoints []string, n *pgwire.Notice) e
 // an error among it makes the server discard what follows.
 func (s *session) settleUnit() error {
 	s.mu.Lock()
-	settle := s.m.UnitOpen() && s.m.Owed() > 0
-	if settle {
-		s.m.Flushed()
-	}
-	s.mu.Unlock()
-	if !settle {
+	defer s.mu.Unlock()
+	if !s.m.UnitOpen() || s.m.Owed() == 0 {
 		return nil
 	}
-	if err := s.write(pgwire.AppendEmpty(nil, pgwire.MsgFlush)); err != nil {
+	if err := s.flushLocked(); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for s.m.Owed() > 0 && s.m.Copy() != pgstate.CopyIn && !s.ended {
 		s.waitAnswerLocked(true)
 	}

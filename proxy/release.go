@@ -230,11 +230,15 @@ func blocking(o *policy.Order) string {
 	return fmt.Sprintf(" while blocking %q", o.Waiter.Class)
 }
 
-func holderNotice(o *policy.Order) *pgwire.Notice {
-	on := ""
-	if len(o.Relations) > 0 {
-		on = " on " + strings.Join(o.Relations, ", ")
+func onRelations(o *policy.Order) string {
+	if len(o.Relations) == 0 {
+		return ""
 	}
+	return " on " + strings.Join(o.Relations, ", ")
+}
+
+func holderNotice(o *policy.Order) *pgwire.Notice {
+	on := onRelations(o)
 	if o.Waiter.Session == 0 {
 		n := info(fmt.Sprintf("your transaction was rolled back: idle for %s", short(o.Holder.Idle)), "released")
 		if o.Mode == policy.ReleaseNotice {
@@ -251,10 +255,7 @@ func holderNotice(o *policy.Order) *pgwire.Notice {
 }
 
 func waiterNotice(o *policy.Order) *pgwire.Notice {
-	on := ""
-	if len(o.Relations) > 0 {
-		on = " on " + strings.Join(o.Relations, ", ")
-	}
+	on := onRelations(o)
 	n := info(fmt.Sprintf("waiting for a lock%s held by %s (%s), idle for %s", on, o.Holder.User, o.Holder.Class, short(o.Holder.Idle)), "waiting")
 	return n
 }

@@ -75,8 +75,13 @@ func New(cfg Config) (*Server, error) {
 	return srv, nil
 }
 
-// Serve accepts clients until the server closes. The accept loop only accepts.
+// Serve accepts clients until the server closes.
 func (srv *Server) Serve(ctx context.Context, ln net.Listener) error {
+	return srv.accept(ctx, ln, srv.admit)
+}
+
+// accept hands each connection over in a goroutine of its own; it only accepts.
+func (srv *Server) accept(ctx context.Context, ln net.Listener, admit func(net.Conn)) error {
 	if !srv.addListener(ln) {
 		return ErrServerClosed
 	}
@@ -94,7 +99,7 @@ func (srv *Server) Serve(ctx context.Context, ln net.Listener) error {
 			}
 			return fmt.Errorf("accept: %w", err)
 		}
-		if !srv.start(func() { srv.admit(c) }) { // ends with its client; Close waits
+		if !srv.start(func() { admit(c) }) { // ends with its client; Close waits
 			_ = c.Close()
 			return ErrServerClosed
 		}

@@ -79,7 +79,9 @@ func (s *session) parse(sql []byte) *policy.Batch {
 func (s *session) decideRun(ctx context.Context) error {
 	for s.scan.decided < len(s.scan.run) {
 		it := &s.scan.run[s.scan.decided]
-		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		body := s.body(it)
+		var refusal *pgwire.Notice
+		var err error
 		switch it.tag {
 		case pgwire.MsgParse:
 			_, sql, ok := pgwire.Parse(body)
@@ -88,29 +90,25 @@ func (s *session) decideRun(ctx context.Context) error {
 			}
 			it.facts = s.parse(sql)
 		case pgwire.MsgBind:
-			refusal, err := s.decideBind(ctx, it, body)
-			if err != nil {
-				return err
-			}
-			if refusal != nil {
-				return s.refuseRun(refusal)
-			}
+			refusal, err = s.decideBind(ctx, it, body, body)
 		case pgwire.MsgExecute:
-			refusal, err := s.decideExecute(ctx, it, body)
-			if err != nil {
-				return err
-			}
-			if refusal != nil {
-				return s.refuseRun(refusal)
-			}
+			refusal, err = s.decideExecute(ctx, it, body)
+		}
+		if err != nil {
+			return err
+		}
+		if refusal != nil {
+			return s.refuseRun(refusal)
 		}
 		s.scan.decided++
 	}
 	return nil
 }
 
-func (s *session) decideBind(ctx context.Context, it *item, body []byte) (*pgwire.Notice, error) {
-	portal, name, ok := pgwire.Bind(body)
+// decideBind decides a Bind. Its names stand in head; whole is the body, nil
+// where it is streamed.
+func (s *session) decideBind(ctx context.Context, it *item, head, whole []byte) (*pgwire.Notice, error) {
+	portal, name, ok := pgwire.Bind(head)
 	if !ok {
 		return nil, s.broken(fmt.Errorf("%w: Bind without names", errProtocol))
 	}
@@ -126,7 +124,7 @@ func (s *session) decideBind(ctx context.Context, it *item, body []byte) (*pgwir
 	if n := s.releasedBind(batch); n != nil {
 		return n, nil
 	}
-	e, refusal, err := s.decide(ctx, batch, protocolExtended, body)
+	e, refusal, err := s.decide(ctx, batch, protocolExtended, whole)
 	it.exec = e
 	return refusal, err
 }
@@ -165,7 +163,7 @@ func (s *session) bindsPortal(portal []byte) bool {
 		if it.tag != pgwire.MsgBind {
 			continue
 		}
-		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		body := s.body(it)
 		n, _, _ := pgwire.CString(body)
 		if n, _ = pgstate.Cut(n); string(n) == string(portal) {
 			return true
@@ -188,7 +186,7 @@ func (s *session) factsOf(name []byte) *policy.Batch {
 		if it.tag != pgwire.MsgParse {
 			continue
 		}
-		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		body := s.body(it)
 		n, _, _ := pgwire.CString(body)
 		switch short, cut := pgstate.Cut(n); {
 		case string(n) == string(name) && !cut:
@@ -204,6 +202,9 @@ func (s *session) factsOf(name []byte) *policy.Batch {
 	}
 	return unknownBatch
 }
+
+// body returns the body of a held message, valid until more is read.
+func (s *session) body(it *item) []byte { return s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:] }
 
 // sendRun sends up what is decided.
 func (s *session) sendRun() error {
@@ -272,7 +273,7 @@ func (s *session) pushRun(k int) (bytes int) {
 	s.startsLocked(now)
 	for i := range k {
 		it := &s.scan.run[i]
-		body := s.in.Bytes(it.off + it.size)[it.off+pgwire.HeadSize:]
+		body := s.body(it)
 		went := s.pushLocked(it, body)
 		switch {
 		case it.exec == nil:
@@ -370,29 +371,19 @@ func (s *session) largeBind(ctx context.Context, size int) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
-	body := head[pgwire.HeadSize:]
-	portal, name, ok := pgwire.Bind(body)
-	if !ok {
-		return s.broken(fmt.Errorf("%w: Bind without names", errProtocol))
-	}
-	batch := s.factsOf(name)
-	refusal := s.crowded(portal)
-	if refusal == nil {
-		refusal = s.releasedBind(batch)
-	}
-	var e *exec
-	if refusal == nil {
-		if e, refusal, err = s.decide(ctx, batch, protocolExtended, nil); err != nil {
-			return err
-		}
+	it := &item{tag: pgwire.MsgBind}
+	refusal, err := s.decideBind(ctx, it, head[pgwire.HeadSize:], nil)
+	if err != nil {
+		return err
 	}
 	if refusal != nil {
 		return s.refuseMessage(size, refusal)
 	}
+	e := it.exec
 	now := s.srv.cfg.Now()
 	s.mu.Lock()
 	s.startsLocked(now)
-	if s.pushLocked(&item{tag: pgwire.MsgBind, exec: e}, appendName(nil, portal)) {
+	if s.pushLocked(it, head[pgwire.HeadSize:]) {
 		s.forwardedLocked(e, now)
 		e.bytesIn += int64(size)
 	} else {
@@ -405,8 +396,6 @@ func (s *session) largeBind(ctx context.Context, size int) error {
 	}
 	return nil
 }
-
-func appendName(dst, name []byte) []byte { return append(append(dst, name...), 0) }
 
 // forget drops the first k items of n bytes and moves the rest to the front.
 func (c *scanner) forget(k, n int) {

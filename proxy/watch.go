@@ -33,9 +33,8 @@ func (s *session) armLocked(at time.Time) {
 
 // rearmLocked sets the timer for what can happen next.
 func (s *session) rearmLocked(now time.Time) {
-	st := s.watchLocked(now)
-	d := s.limitsOwnerLocked()
-	if at, r := d.Limits.Next(&st, d.Release, s.srv.cfg.CancelGrace); r != policy.RemedyNone {
+	d, st, at, r := s.nextLimitLocked(now)
+	if r != policy.RemedyNone {
 		s.armLocked(at)
 	}
 	if s.srv.cfg.Watcher != nil && st.Activity == policy.ActRunning {
@@ -44,6 +43,14 @@ func (s *session) rearmLocked(now time.Time) {
 	if d.Metered && st.Activity != policy.ActIdle {
 		s.armLocked(now.Add(time.Second))
 	}
+}
+
+// nextLimitLocked returns whose limits hold, what the session is doing, and
+// which limit passes next.
+func (s *session) nextLimitLocked(now time.Time) (d *policy.Decision, st policy.WatchState, at time.Time, r policy.Remedy) {
+	d, st = s.limitsOwnerLocked(), s.watchLocked(now)
+	at, r = d.Limits.Next(&st, d.Release, s.srv.cfg.CancelGrace)
+	return d, st, at, r
 }
 
 // watchLocked says what the session is doing as far as limits care.
@@ -90,9 +97,7 @@ func (s *session) tick() {
 		s.armLocked(now.Add(hangUpPoll))
 	}
 	gated := s.gated
-	st := s.watchLocked(now)
-	d := s.limitsOwnerLocked()
-	at, remedy := d.Limits.Next(&st, d.Release, s.srv.cfg.CancelGrace)
+	d, st, at, remedy := s.nextLimitLocked(now)
 	due := remedy != policy.RemedyNone && !at.After(now)
 	switch {
 	case remedy != policy.RemedyNone && !due:
@@ -126,9 +131,7 @@ func (s *session) tick() {
 // rearmAppliedLocked is rearmLocked behind a remedy: one that had no effect is
 // due at once, and again, and would keep a processor busy.
 func (s *session) rearmAppliedLocked(now time.Time) {
-	st := s.watchLocked(now)
-	d := s.limitsOwnerLocked()
-	if at, r := d.Limits.Next(&st, d.Release, s.srv.cfg.CancelGrace); r != policy.RemedyNone && !at.After(now) {
+	if _, _, at, r := s.nextLimitLocked(now); r != policy.RemedyNone && !at.After(now) {
 		s.armLocked(now.Add(retry))
 		return
 	}
