@@ -2,29 +2,21 @@ package sqlparse
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
 // TestOracle asks a live Postgres about the bypass corpus: it never runs more
 // statements and never locks more tables than our facts say.
 func TestOracle(t *testing.T) {
-	server := startPostgres(t)
+	server := proxytest.StartPrivate(t).URL(proxytest.Superuser, "postgres")
 	p := newParser(t, Config{})
 	ran := 0
 	for _, c := range readBypass(t) {
@@ -33,7 +25,7 @@ func TestOracle(t *testing.T) {
 		}
 		ran++
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			o := server.connect(t)
+			o := connectTo(t, server)
 			o.must("drop schema if exists pii, public, s9 cascade; create schema public; create schema pii")
 			o.must(oracleSchema)
 			if c.setup != "" {
@@ -159,12 +151,10 @@ func covered(table string, names []string) bool {
 	})
 }
 
-// livePostgres is a private server in a directory of its own.
-type livePostgres struct{ dsn string }
-
-func (s *livePostgres) connect(t *testing.T) *oracle {
+// connectTo opens a connection that ends with the test.
+func connectTo(t *testing.T, dsn string) *oracle {
 	t.Helper()
-	conn, err := pgconn.Connect(t.Context(), s.dsn)
+	conn, err := pgconn.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
@@ -176,115 +166,4 @@ func (s *livePostgres) connect(t *testing.T) *oracle {
 		}
 	})
 	return &oracle{t, conn}
-}
-
-// startPostgres starts a server that ends with the test. It skips, and says so, only
-// if there is no Postgres on the machine.
-func startPostgres(t *testing.T) *livePostgres {
-	t.Helper()
-	bin := postgresBin()
-	if bin == "" {
-		t.Log("NO POSTGRES FOUND: the bypass corpus was not checked against a server. Install postgresql or set PGBIN.")
-		t.Skip("no postgres binaries in $PGBIN, /usr/lib/postgresql or $PATH")
-	}
-	dir, err := os.MkdirTemp("", "lkoracle") //nolint:usetesting // t.TempDir lets no other user through
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	as := serverUser(t, dir)
-	data := filepath.Join(dir, "data")
-	run(t, as, filepath.Join(bin, "initdb"), "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
-	port := freePort(t)
-	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", strconv.Itoa(port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=20", "-c", "log_min_messages=panic")
-	cmd.SysProcAttr = as
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start postgres: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-			t.Logf("stop postgres: %v", err)
-		}
-		_ = cmd.Wait()
-	})
-	s := &livePostgres{dsn: fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=disable connect_timeout=10", port)}
-	s.ready(t)
-	return s
-}
-
-// ready waits until the server takes connections; each refused one is the signal
-// to try again.
-func (s *livePostgres) ready(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		conn, err := pgconn.Connect(ctx, s.dsn)
-		if err == nil {
-			_ = conn.Close(ctx)
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("postgres does not start: %v", errors.Join(ctx.Err(), err))
-		case <-tick.C:
-		}
-	}
-}
-
-func postgresBin() string {
-	if dir := os.Getenv("PGBIN"); dir != "" {
-		return dir
-	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if len(found) > 0 {
-		slices.Sort(found)
-		return filepath.Dir(found[len(found)-1])
-	}
-	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path)
-	}
-	return ""
-}
-
-// serverUser gives dir to the user postgres when the test runs as root, who may not
-// run a server.
-func serverUser(t *testing.T, dir string) *syscall.SysProcAttr {
-	t.Helper()
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatalf("the tests run as root and there is no user postgres: %v", err)
-	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-}
-
-func run(t *testing.T, as *syscall.SysProcAttr, name string, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.SysProcAttr = as
-	cmd.Dir = "/"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", filepath.Base(name), err, out)
-	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -246,7 +246,7 @@ func TestHostileTextIsBounded(t *testing.T) {
 // bulk load of plain values is understood nonetheless.
 func TestHugeTextIsBounded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a few seconds")
+		t.Skip("SKIPPED WITH -short: ten megabytes of each hostile text take a few seconds")
 	}
 	read := map[string]bool{"in list": true, "text list": true, "rows": true, "params": true, "long literal": true}
 	all := hostile(10 << 20)
