@@ -1,0 +1,26 @@
+// Package admin is the kernel of the office: the admin server's words for
+// people, rights and errors, and what every use case of it needs.
+//
+// The office stands beside the door (package proxy) and reaches the warehouse
+// only through it, as one more client. What it adds is people: who somebody is
+// (Person, Service, Team), what they may do (Grant, Token, Scope), and who is
+// asking right now (Caller). Everything else is a use case in a package of its
+// own: runs and saved queries in admin/query, and so on. They meet only in
+// admin/api and in cmd.
+//
+//	browser, curl ──► api ──► use cases ──► ports ──► store, blob, secret, door
+//	                   │          │
+//	                Caller      Journal: recorded before it takes effect
+//
+// What the package promises:
+//
+//   - A Caller is made once, where somebody proved who they are, and is never
+//     read from a request again.
+//   - An Error carries a code, a text that is safe for whoever asked, and what
+//     to do next. What does not is an internal error, and only an id is shown.
+//   - Whoever may not see a thing gets the same answer as if it did not exist.
+//   - What changes rights, or shows a stored result, is in the record before it
+//     happens (Journal).
+//
+// What it does not do: it speaks no HTTP and no SQL, and opens no file.
+package admin

@@ -1,0 +1,45 @@
+package admin
+
+import (
+	"crypto/rand"
+	"strings"
+)
+
+// crockford is Crockford's base 32: no I, L, O, U, so that an id read aloud
+// comes back right.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// idLength is 80 random bits: ids are shown in URLs and must not be guessed.
+const idLength = 16
+
+// Prefixes of ids, one a kind of thing.
+const (
+	PrefixPerson     = "p_"
+	PrefixService    = "s_"
+	PrefixTeam       = "t_"
+	PrefixGrant      = "g_"
+	PrefixToken      = "k_"
+	PrefixDBPassword = "d_"
+	PrefixSession    = "w_"
+	PrefixRun        = "r_"
+	PrefixQuery      = "q_"
+)
+
+// NewID returns a new id: the prefix and 16 random characters.
+func NewID(prefix string) string {
+	raw := make([]byte, idLength)
+	_, _ = rand.Read(raw) // never fails
+	for i, b := range raw {
+		raw[i] = crockford[b&31]
+	}
+	return prefix + string(raw)
+}
+
+// IsID reports whether s could have been made by NewID with this prefix.
+func IsID(prefix, s string) bool {
+	rest, ok := strings.CutPrefix(s, prefix)
+	if !ok || len(rest) != idLength {
+		return false
+	}
+	return strings.Trim(rest, crockford) == ""
+}
