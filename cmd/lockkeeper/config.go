@@ -23,6 +23,8 @@ type Config struct {
 	Audit        auditConfig     `yaml:"audit"`
 	Net          netConfig       `yaml:"net"`
 	Admin        adminConfig     `yaml:"admin"`
+	Web          webConfig       `yaml:"web"`
+	Office       officeConfig    `yaml:"office"`
 	Environment  string          `yaml:"environment"`
 	DrainTimeout duration        `yaml:"drain_timeout"`
 }
@@ -140,6 +142,55 @@ type adminConfig struct {
 	Listen string `yaml:"listen"`
 }
 
+// webConfig is the page and the API for people: where they are served and how
+// somebody signs in. Without listen there is no office.
+type webConfig struct {
+	Listen      string       `yaml:"listen"`
+	ExternalURL string       `yaml:"external_url"` // as people type it
+	Cert        string       `yaml:"cert"`
+	Key         string       `yaml:"key"`
+	Password    bool         `yaml:"password"` // sign-in with a password of the office
+	OIDC        oidcConfig   `yaml:"oidc"`
+	Header      headerConfig `yaml:"header"`
+}
+
+// oidcConfig is sign-in through an identity provider.
+type oidcConfig struct {
+	Issuer           string `yaml:"issuer"`
+	ClientID         string `yaml:"client_id"`
+	ClientSecretFile string `yaml:"client_secret_file"`
+	Name             string `yaml:"name"` // on the button
+	Scopes           list   `yaml:"scopes"`
+	LoginClaim       string `yaml:"login_claim"`
+	GroupsClaim      string `yaml:"groups_claim"`
+	RequiredGroups   list   `yaml:"required_groups"`
+}
+
+// headerConfig is sign-in by a proxy in front that knows the person already.
+type headerConfig struct {
+	Listen     string `yaml:"listen"`      // unix:DIR or an address; nobody else is believed
+	SecretFile string `yaml:"secret_file"` // needed for an address
+	Login      string `yaml:"login"`
+	Email      string `yaml:"email"`
+	Name       string `yaml:"name"`
+	Groups     string `yaml:"groups"`
+}
+
+// officeConfig is what the office keeps, where, and for how long.
+type officeConfig struct {
+	Store             conninfo `yaml:"store"` // Postgres; none: SQLite in the state directory
+	StorePasswordFile string   `yaml:"store_password_file"`
+	KeyFile           string   `yaml:"key_file"`
+	Results           string   `yaml:"results"`     // folder; none: in the state directory
+	ResultSize        size     `yaml:"result_size"` // of all results together
+	PersonSize        size     `yaml:"result_size_per_person"`
+	KeepRows          duration `yaml:"keep_rows"`
+	MaxRows           int64    `yaml:"max_rows"`  // of one result
+	MaxBytes          size     `yaml:"max_bytes"` // of one result
+	RunTimeout        duration `yaml:"run_timeout"`
+	MaxRuns           int      `yaml:"max_runs"` // at once
+}
+
 // defaultConfig is what a server without a file and flags would be.
 func defaultConfig() Config {
 	return Config{
@@ -175,7 +226,21 @@ func defaultConfig() Config {
 			MaxHeld:            64 << 20,
 			StatementCache:     64 << 20,
 		},
-		Admin:        adminConfig{Listen: "127.0.0.1:6480"},
+		Admin: adminConfig{Listen: "127.0.0.1:6480"},
+		Web: webConfig{
+			Password: true,
+			OIDC:     oidcConfig{Name: "Single sign-on", Scopes: list{"openid", "email", "profile"}, LoginClaim: "email", GroupsClaim: "groups"},
+			Header:   headerConfig{Login: "X-Forwarded-User", Email: "X-Forwarded-Email", Name: "X-Forwarded-Preferred-Username", Groups: "X-Forwarded-Groups"},
+		},
+		Office: officeConfig{
+			ResultSize: 50 << 30,
+			PersonSize: 10 << 30,
+			KeepRows:   duration(90 * 24 * time.Hour),
+			MaxRows:    10_000_000,
+			MaxBytes:   4 << 30,
+			RunTimeout: duration(time.Hour),
+			MaxRuns:    64,
+		},
 		DrainTimeout: duration(30 * time.Second),
 	}
 }

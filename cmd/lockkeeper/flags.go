@@ -13,6 +13,7 @@ import (
 type settings struct {
 	config, warehouse, dialect, auth, users string
 	state, policy, operator, adminListen    string
+	webListen, externalURL                  string
 	environment                             string
 	listen                                  []string
 	insecureTrust                           bool
@@ -31,6 +32,8 @@ func (s *settings) register(cmd *cobra.Command) {
 	f.StringVar(&s.policy, "policy", "", "policy file; without one all is allowed and all is recorded")
 	f.StringVar(&s.operator, "operator", "", "postgres://… of the login that watches locks and ends sessions")
 	f.StringVar(&s.adminListen, "admin-listen", "", "address of /metrics, /healthz and /readyz (default 127.0.0.1:6480, \"off\" for none)")
+	f.StringVar(&s.webListen, "web-listen", "", "address of the page and the API for people, such as 127.0.0.1:6481 (default none)")
+	f.StringVar(&s.externalURL, "external-url", "", "URL under which people reach the page; needed off loopback")
 	f.StringVar(&s.environment, "environment", "", "name of this environment, for rules that ask for it")
 	f.DurationVar(&s.drain, "drain-timeout", 0, "how long transactions may finish on SIGTERM (default 30s)")
 	f.BoolVar(&s.insecureTrust, "insecure-trust", false, "allow trust on addresses that other machines reach")
@@ -71,6 +74,8 @@ func (s *settings) override(cmd *cobra.Command, cfg *Config) error {
 	text("state", s.state, &cfg.State)
 	text("policy", s.policy, &cfg.Policy)
 	text("admin-listen", s.adminListen, &cfg.Admin.Listen)
+	text("web-listen", s.webListen, &cfg.Web.Listen)
+	text("external-url", s.externalURL, &cfg.Web.ExternalURL)
 	text("environment", s.environment, &cfg.Environment)
 	if given("listen") {
 		cfg.Listen = s.listen
@@ -103,9 +108,10 @@ func (c *Config) findPasswords() error {
 		url  *conninfo
 		file string
 	}{
-		"warehouse":   {&c.Warehouse.URL, c.Warehouse.PasswordFile},
-		"operator":    {&c.Operator.URL, c.Operator.PasswordFile},
-		"users.query": {&c.Users.Query.URL, c.Users.Query.PasswordFile},
+		"warehouse":    {&c.Warehouse.URL, c.Warehouse.PasswordFile},
+		"operator":     {&c.Operator.URL, c.Operator.PasswordFile},
+		"office.store": {&c.Office.Store, c.Office.StorePasswordFile},
+		"users.query":  {&c.Users.Query.URL, c.Users.Query.PasswordFile},
 	} {
 		if err := login.url.findPassword(login.file); err != nil {
 			return fmt.Errorf("%s: %w", key, err)

@@ -24,6 +24,8 @@ func (c *Config) Validate() error {
 		under("users", c.Users.validate()),
 		under("net", c.Net.validate()),
 		under("admin", c.Admin.validate()),
+		under("web", c.Web.validate()),
+		under("office", c.Office.validate()),
 	)
 }
 
