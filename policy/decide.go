@@ -57,6 +57,7 @@ type verdict struct {
 	outcome *outcome
 	class   *class
 	wait    bool // some statement may wait; class is that of the first
+	control bool // every statement controls the transaction or the session
 	d       Decision
 }
 
@@ -74,8 +75,10 @@ func (v *verdict) ask() {
 	matched, sure := c.scratch()
 	sc := scope{now: v.now, id: c.of, tags: v.batch.Tags, state: v.state}
 	limits := Limits{}
+	v.control = true
 	for i := range v.facts.list {
 		f := &v.facts.list[i]
+		v.control = v.control && f.free
 		sc.st, sc.names = f.st, f.names
 		k := c.classify(&sc, f)
 		sc.class = k
@@ -232,7 +235,7 @@ func (v *verdict) admit(t *Ticket) Decision {
 			return v.d
 		}
 	}
-	r := request{class: v.class, wait: v.wait, observe: v.observe}
+	r := request{class: v.class, wait: v.wait, control: v.control, observe: v.observe}
 	if v.outcome.verdict == Queue && v.wait {
 		r.heldBy = v.outcome.queueBy
 	}

@@ -101,11 +101,16 @@ func (n *node) fullLocked() (full, observed *node) {
 }
 
 // takeLocked gives the ticket a slot in every class of the path. Statements of
-// one connection run one after the other, so they share one slot.
+// one connection run one after the other, so they share one slot. What only
+// controls the transaction or the session takes none: a BEGIN must not let in
+// what comes behind it in the same unit, nor stand in its way.
 func (a *admission) takeLocked(t *Ticket, leaf *node) {
 	t.leaf = leaf
 	t.phase = ticketRunning
 	leaf.admitted++
+	if t.slotless {
+		return
+	}
 	c := t.conn
 	if c != nil && c.slot == leaf {
 		c.slotRefs++
@@ -125,6 +130,11 @@ func (a *admission) takeLocked(t *Ticket, leaf *node) {
 func (a *admission) giveLocked(now time.Time, t *Ticket, w *wakes) {
 	leaf := t.leaf
 	t.leaf, t.phase = nil, ticketFresh
+	if t.slotless {
+		t.slotless = false
+		leaf.used = now
+		return
+	}
 	if t.shared {
 		t.shared = false
 		if t.conn.slotRefs--; t.conn.slotRefs > 0 {
@@ -192,6 +202,7 @@ type place struct {
 type request struct {
 	class   *class
 	wait    bool   // it may wait
+	control bool   // all of it controls the transaction or the session
 	heldBy  string // id of a queue rule that holds it
 	observe bool   // everything is in observe mode
 }
@@ -201,6 +212,7 @@ func (a *admission) enter(now time.Time, t *Ticket, r request) place {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	leaf := a.leafLocked(now, r.class)
+	t.slotless = r.control
 	full, observed := leaf.fullLocked()
 	p := place{observed: observed}
 	shares := t.conn != nil && t.conn.slot == leaf

@@ -294,6 +294,36 @@ func TestQueueOfOneConnectionSharesASlot(t *testing.T) {
 	}
 }
 
+// What controls a transaction counts as admitted, takes no slot, and lends none
+// to what comes behind it.
+func TestQueueOfControlTakesNoSlot(t *testing.T) {
+	t.Parallel()
+	e := engineWith(t, Source{Classify: []ClassifyLine{{Class: "c"}}, Classes: []ClassSource{{Name: "c", Hard: 1}}})
+	c, other := e.NewConn(ann()), e.NewConn(ann())
+	var begin, a, o Ticket
+	if d := e.Decide(noon, other, batch(read("x")), idle(), &o); d.Verdict != Allow {
+		t.Fatal(d.Verdict)
+	}
+	if d := e.Decide(noon, c, batch(Statement{Kind: KindTransaction, Verbs: VerbTransaction, Tx: TxBegin}), idle(), &begin); d.Verdict != Allow {
+		t.Fatalf("BEGIN: got %v", d.Verdict)
+	}
+	if n := running(e, "c"); n != 1 {
+		t.Errorf("%d running, want 1", n)
+	}
+	if d := e.Decide(noon, c, batch(read("x")), idle(), &a); d.Verdict != Queue {
+		t.Errorf("behind BEGIN in a full class: got %v, want queue", d.Verdict)
+	}
+	e.Settle(noon, &begin, Usage{})
+	e.Settle(noon, &o, Usage{})
+	if d := e.Decide(noon, c, batch(read("x")), idle(), &a); d.Verdict != Allow {
+		t.Errorf("when the class is free: got %v", d.Verdict)
+	}
+	e.Settle(noon, &a, Usage{})
+	if n := running(e, "c"); n != 0 {
+		t.Errorf("%d running at the end", n)
+	}
+}
+
 func running(e *Engine, path string) int {
 	for _, c := range e.Classes(noon) {
 		if c.Path == path {

@@ -17,6 +17,7 @@ type Ticket struct {
 	leaf       *node
 	class      *class
 	shared     bool // by the connection's slot
+	slotless   bool // it counts, and takes no slot
 	held       bool
 	heldBy     string
 	seq        uint64

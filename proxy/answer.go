@@ -298,7 +298,7 @@ func (s *session) readyLocked(step *pgstate.Step, frame []byte, status byte, now
 		return verdict{action: pgstate.Swallow, flush: true}
 	}
 	s.unit++
-	s.bound = false
+	s.bound, s.holding = false, false
 	s.lastCancel = s.cancel.notice
 	s.cancel = cancelState{}
 	s.unwritten = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,6 +137,43 @@ func TestQueue(t *testing.T) {
 		t.Errorf("still queued: %+v", q)
 	}
 	other.Receive()
+}
+
+// A statement of the extended protocol waits as one of the simple does: nothing
+// of its unit is up before it is let in, so that it holds nothing meanwhile.
+// What follows in a unit that is up passes a full class.
+func TestQueueExtended(t *testing.T) {
+	t.Parallel()
+	d := open(t, oneAtATime(time.Minute))
+	busy, waiting := d.client(), d.client()
+	pid := waiting.One("SELECT pg_backend_pid()")
+	super := d.pg.Super(t)
+	pt.Exec(t, super, "CREATE TABLE IF NOT EXISTS queued(a int)")
+	for name, unit := range map[string][]byte{
+		"at once":      extended("SELECT a FROM queued"),
+		"named":        slices.Concat(pt.Parse("s", "SELECT a FROM queued"), pt.Describe('S', "s"), pt.Bind("", "s"), pt.Execute("", 0), pt.Sync()),
+		"two, one up":  slices.Concat(pt.Parse("", "SELECT a FROM queued"), pt.Bind("", ""), pt.Execute("", 0), pt.Parse("", "SELECT 1"), pt.Bind("", ""), pt.Execute("", 0), pt.Sync()),
+		"behind BEGIN": slices.Concat(pt.Parse("", "BEGIN"), pt.Bind("", ""), pt.Execute("", 0), pt.Parse("", "SELECT a FROM queued"), pt.Bind("", ""), pt.Execute("", 0), pt.Parse("", "ROLLBACK"), pt.Bind("", ""), pt.Execute("", 0), pt.Sync()),
+	} {
+		busy.Send(pt.Query("SELECT pg_sleep(0.7)"))
+		waitFor(t, super, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(0.7)'", "1")
+		began := time.Now()
+		waiting.Send(unit)
+		want(t, waiting.ReceiveUntil('N'), "N(00000)")
+		var locks int
+		if err := super.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND pid = "+pid).Scan(&locks); err != nil || locks != 0 {
+			t.Errorf("%s: holds %d locks while it waits (%v)", name, locks, err)
+		}
+		got := waiting.Receive()
+		if strings.Contains(got, "E(") || !strings.Contains(got, "Z(I)") {
+			t.Errorf("%s: %s", name, got)
+		}
+		if d := time.Since(began); d < 300*time.Millisecond {
+			t.Errorf("%s: did not wait, %s", name, d)
+		}
+		busy.Receive()
+		waiting.Query("DEALLOCATE ALL")
+	}
 }
 
 func TestQueueMaxWait(t *testing.T) {

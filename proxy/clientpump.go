@@ -414,6 +414,19 @@ func (c *scanner) add(it item) {
 	c.end += it.size
 }
 
+// admitted reports whether the unit that is held has a place already: what comes
+// behind in it must not wait for another. What only controls the transaction or
+// the session takes none.
+func (c *scanner) admitted() bool {
+	const free = policy.VerbTransaction | policy.VerbSession
+	for i := range c.run[:c.decided] {
+		if e := c.run[i].exec; e != nil && (e.batch.Verbs == 0 || e.batch.Verbs&^free != 0) {
+			return true
+		}
+	}
+	return false
+}
+
 // dropHeld forgets what is held and not decided; the Reader still has its
 // bytes, which the session's end discards.
 func (c *scanner) dropHeld() {

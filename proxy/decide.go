@@ -22,7 +22,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	s.mu.Lock()
 	st := &s.deciding
 	*st = s.st
-	st.UnitOpen = s.m.UnitOpen() || s.scan.decided > 0
+	st.UnitOpen = s.holding || s.scan.admitted()
 	if s.moved == s.unit+1 || (len(b.Statements) > 1 && movesSettings(b.Features, b.Unknown)) {
 		st.PathKnown = false // names are read when the SET before them has run
 	}

@@ -135,7 +135,7 @@ func (s *session) answerSync(size int) error {
 	s.mu.Lock()
 	s.m.Answered()
 	status := s.m.Status()
-	s.bound = false
+	s.bound, s.holding = false, false
 	s.mu.Unlock()
 	return s.answer(pgwire.AppendReady(nil, status))
 }

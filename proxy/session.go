@@ -68,6 +68,7 @@ type session struct {
 	spare      []*exec
 	unit       uint64 // number of the unit in flight, or of the next
 	bound      bool   // a Bind went up in the open unit
+	holding    bool   // the open unit may hold locks: more than control of the transaction or session is up
 	moved      uint64 // number, plus one, of the last unit that may have changed a setting
 	holds      int    // cancels and releases under way: no unit may go up
 	unwritten  bool   // serverPump has an answer the client has not got yet

@@ -302,10 +302,12 @@ func (s *session) pushLocked(it *item, body []byte) bool {
 	switch it.tag {
 	case pgwire.MsgParse:
 		name, _, _ := pgwire.CString(body)
+		s.holding = s.holding || it.facts == nil || holdsLocks(it.facts)
 		return s.m.PushParse(e, name, it.facts)
 	case pgwire.MsgBind:
 		portal, _, _ := pgwire.CString(body)
 		s.bound = true
+		s.holding = s.holding || holdsLocks(it.exec.batch)
 		s.replacePortalLocked(portal)
 		s.slotLocked(it.exec)
 		e.Ref = it.exec.ref
@@ -313,6 +315,7 @@ func (s *session) pushLocked(it *item, body []byte) bool {
 	case pgwire.MsgExecute:
 		portal, _, _ := pgwire.CString(body)
 		s.bound = true
+		s.holding = s.holding || it.exec != nil && holdsLocks(it.exec.batch)
 		e.Op, e.Ref = pgstate.OpExecute, s.m.Portal(portal)
 		if it.exec != nil {
 			s.slotLocked(it.exec)
@@ -323,6 +326,8 @@ func (s *session) pushLocked(it *item, body []byte) bool {
 		}
 		return s.m.Push(e)
 	case pgwire.MsgDescribe:
+		kind, _, _ := pgwire.Target(body)
+		s.holding = s.holding || kind == 'S' // the server may have to plan it anew
 		e.Op = pgstate.OpDescribe
 		return s.m.Push(e)
 	case pgwire.MsgClose:
