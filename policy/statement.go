@@ -229,7 +229,10 @@ type Statement struct {
 
 	Tx      TxControl
 	TxChain bool   // AND CHAIN
-	TxModes string // BEGIN: the modes as SQL, "ISOLATION LEVEL REPEATABLE READ, READ ONLY"; empty: defaults
+	// BEGIN, SET TRANSACTION, SET SESSION CHARACTERISTICS: the modes as SQL,
+	// "ISOLATION LEVEL REPEATABLE READ, READ ONLY"; empty: defaults, or with SET
+	// that they could not be read.
+	TxModes string
 
 	Prepared     string // PREPARE, EXECUTE, DEALLOCATE: the statement's name ("" with SQLDeallocate: ALL)
 	Prepare      SQLPrepare
