@@ -60,7 +60,7 @@ type verdict struct {
 	facts   *batchFacts
 	outcome *outcome
 	class   *class
-	wait    bool // some statement may wait; class is that of the first
+	wait    bool     // some statement may wait; class is that of the first
 	heldBy  string   // id of a queue rule
 	refusal *Refusal // of a rule
 	d       Decision

@@ -228,7 +228,7 @@ type Statement struct {
 	Unknown   Unknowns
 
 	Tx      TxControl
-	TxChain bool   // AND CHAIN
+	TxChain bool // AND CHAIN
 	// BEGIN, SET TRANSACTION, SET SESSION CHARACTERISTICS: the modes as SQL,
 	// "ISOLATION LEVEL REPEATABLE READ, READ ONLY"; empty: defaults, or with SET
 	// that they could not be read.
