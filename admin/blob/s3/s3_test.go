@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // service is an S3 server in this process.
 type service struct {
 	inner   http.Handler
-	heeds   bool        // If-Match of a GET, as S3 does and the inner server does not
+	heeds   bool         // If-Match of a GET, as S3 does and the inner server does not
 	uploads atomic.Int64 // unfinished
 	puts    atomic.Int64
 	fail    atomic.Pointer[string] // a code to answer uploads with
