@@ -85,7 +85,7 @@ func start(t *testing.T, heeds bool) (*service, Config) {
 	})
 	return s, Config{
 		Endpoint: server.URL, Region: "us-east-1", Bucket: "results", Prefix: "office/a", PathStyle: true, Transport: transport,
-		AccessKey: "key", SecretKey: secret.NewSecret("secret"), PartBytes: minPart, Timeout: 10 * time.Second,
+		AccessKey: "key", SecretKey: secret.NewSecret("secret"), PartBytes: minPart,
 	}
 }
 
