@@ -41,7 +41,7 @@ func Guess(columns []result.Column, sample [][][]byte) (ChartSpec, bool) {
 	if len(numbers) == 0 {
 		spec.Y = []Measure{{Agg: "count"}}
 	}
-	series := -1
+	var series int
 	switch {
 	case len(sample) == 1 && len(numbers) == 1:
 		spec.Type = "number"
