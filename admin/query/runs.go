@@ -81,6 +81,13 @@ func (s *Runs) Run(ctx context.Context) error {
 	return nil
 }
 
+// Ready reports whether runs are taken: Run has recovered what a crash left.
+func (s *Runs) Ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.launch != nil
+}
+
 func (s *Runs) setLaunch(f func(*live)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
