@@ -96,7 +96,7 @@ func (s *Runs) statement(ctx context.Context, l *live, i int, conn Conn, key sec
 	}
 	if err != nil {
 		fail := s.failure(ctx, l, p, err)
-		if fail.Code != CodePolicy && fail.Code != CodeQueue {
+		if fail.Code != CodePolicy && fail.Code != CodeQueue && !l.waiting() {
 			s.start(ctx, l)
 		}
 		s.happen(l, statementFailed{i, *fail})

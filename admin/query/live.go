@@ -47,6 +47,13 @@ func (l *live) setClass(class string) {
 	l.class = class
 }
 
+// waiting reports whether the door had it waiting when it was last asked.
+func (l *live) waiting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waits && l.run.State == StateQueued
+}
+
 func (l *live) classNow() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
