@@ -103,6 +103,8 @@ type Run struct {
 	ViewersOnly     *string    `json:"viewers_only"` // why only the owner and named viewers may open it; nil: not so
 	Can             Can        `json:"can"`
 	Version         int64      `json:"version"` // grows with each change
+
+	at int // the statement that is next, or runs
 }
 
 // ETag returns the version as an entity tag.

@@ -110,10 +110,10 @@ func (tx queryTx) SavedBy(ctx context.Context, f query.SavedRecordFilter) ([]que
 		args = append(args, team)
 		marks += ", $" + strconv.Itoa(len(args))
 	}
-	rows, err := saved.List(ctx, tx.Tx, `WHERE (owner_id = $1 OR $2 = 0 AND draft = 0 AND team IN (`+marks+`))
-		AND ($3 = '' OR team = $3) AND ($4 = 0 OR id IN (SELECT query_id FROM query_stars WHERE person_id = $1))
-		AND ($5 = '' OR id IN (SELECT query_id FROM query_tags WHERE tag = $5)) AND ($6 < 0 OR draft = $6)
-		AND ($7 = '' OR search LIKE $7 ESCAPE '!') AND ($8 = 0 OR updated < $8 OR updated = $8 AND id < $9)
+	rows, err := saved.List(ctx, tx.Tx, `WHERE (owner_id = $1 OR CAST($2 AS BIGINT) = 0 AND draft = 0 AND team IN (`+marks+`))
+		AND ($3 = '' OR team = $3) AND (CAST($4 AS BIGINT) = 0 OR id IN (SELECT query_id FROM query_stars WHERE person_id = $1))
+		AND ($5 = '' OR id IN (SELECT query_id FROM query_tags WHERE tag = $5)) AND (CAST($6 AS BIGINT) < 0 OR draft = $6)
+		AND ($7 = '' OR search LIKE $7 ESCAPE '!') AND (CAST($8 AS BIGINT) = 0 OR updated < $8 OR updated = $8 AND id < $9)
 		ORDER BY updated DESC, id DESC LIMIT $10`, args...)
 	out := make([]query.SavedRecord, 0, len(rows))
 	for i := range rows {

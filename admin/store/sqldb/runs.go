@@ -56,8 +56,8 @@ func (tx queryTx) Runs(ctx context.Context, f query.RecordFilter) ([]query.Recor
 	before, until := micro(f.Before), micro(f.Until)
 	return runs.List(ctx, tx.Tx, `WHERE ($1 = '' OR owner_id = $1 OR $2 <> '' AND id IN (SELECT run_id FROM run_viewers WHERE viewer_id = $2))
 		AND ($3 = '' OR login = $3) AND ($4 = '' OR state = $4) AND ($5 = '' OR query_id = $5) AND ($6 = '' OR target = $6)
-		AND ($7 = '' OR via = $7) AND ($8 = '' OR lower(title) LIKE $8 ESCAPE '!') AND submitted >= $9 AND ($10 = 0 OR submitted < $10)
-		AND ($11 = 0 OR pinned = 1) AND ($12 = 0 OR submitted < $12 OR submitted = $12 AND id < $13)
+		AND ($7 = '' OR via = $7) AND ($8 = '' OR lower(title) LIKE $8 ESCAPE '!') AND submitted >= $9 AND (CAST($10 AS BIGINT) = 0 OR submitted < $10)
+		AND (CAST($11 AS BIGINT) = 0 OR pinned = 1) AND (CAST($12 AS BIGINT) = 0 OR submitted < $12 OR submitted = $12 AND id < $13)
 		ORDER BY submitted DESC, id DESC LIMIT $14`,
 		f.OwnerID, f.ViewerID, f.Login, string(f.State), f.QueryID, f.Target, f.Via, Contains(f.Title), micro(f.Since), until, number(f.Pinned), before, f.BeforeID, bound(f.Limit))
 }
