@@ -120,7 +120,7 @@ type Submitter struct {
 }
 
 // QueryRef is the saved query that a run came from.
-type QueryRef struct {
+type QueryRef struct { //nolint:revive // Ref alone says nothing
 	ID      string `json:"id"`
 	Version int    `json:"version"`
 	Title   string `json:"title"`

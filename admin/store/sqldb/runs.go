@@ -28,7 +28,7 @@ func (q *Queries) View(ctx context.Context, fn func(query.Tx) error) error {
 // queryTx meets query.Tx.
 type queryTx struct{ *Tx }
 
-var runs = Table[query.Record]{
+var runs = Table[query.Record]{ //nolint:gochecknoglobals // a constant
 	Name: "runs", Keys: 1,
 	Columns: []string{
 		"id", "owner_id", "kind", "login", "name", "actor_id", "actor", "token", "target", "state", "via", "title", "access", "urgency", "on_limit",
@@ -117,7 +117,7 @@ func (tx queryTx) FullOwners(ctx context.Context, limit int64) ([]string, error)
 	return out, err
 }
 
-var runViewers = Table[query.RunViewer]{
+var runViewers = Table[query.RunViewer]{ //nolint:gochecknoglobals // a constant
 	Name: "run_viewers", Keys: 2, Columns: []string{"run_id", "viewer_id", "login", "name", "by_login", "at"},
 	Fields: func(v *query.RunViewer) []any {
 		return []any{&v.RunID, &v.ViewerID, &v.Login, &v.Name, &v.By, Micros(&v.At)}
@@ -137,7 +137,7 @@ func (tx queryTx) RemoveViewer(ctx context.Context, runID, viewerID string) erro
 	return err
 }
 
-var runKeys = Table[query.KeyRecord]{
+var runKeys = Table[query.KeyRecord]{ //nolint:gochecknoglobals // a constant
 	Name: "run_keys", Keys: 1, Columns: []string{"hash", "body", "run_id", "at"},
 	Fields: func(k *query.KeyRecord) []any { return []any{&k.Hash, &k.Body, &k.RunID, Micros(&k.At)} },
 }
