@@ -74,3 +74,10 @@ func CodeOf(err error) Code {
 	}
 	return Internal
 }
+
+// invalid is the error of one part of a request that is wrong.
+func invalid(pointer, format string, args ...any) *Error {
+	e := Errorf(Invalid, "invalid-request", format, args...)
+	e.Fields = []FieldError{{Pointer: pointer, Message: e.Text}}
+	return e
+}
