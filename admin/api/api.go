@@ -20,6 +20,7 @@ type API struct {
 	limits  *buckets
 	open    *buckets
 	streams *streams
+	vouched vouched
 	files   *files
 	spec    []byte // the OpenAPI document
 
@@ -67,8 +68,8 @@ func (a *API) humaConfig() huma.Config {
 		},
 	}
 	return huma.Config{
-		OpenAPI: doc, RejectUnknownQueryParameters: true, DefaultFormat: mediaJSON,
-		Formats:      map[string]huma.Format{mediaJSON: format, "json": format, mediaSQL: sqlFormat(format)},
+		OpenAPI: doc, DefaultFormat: mediaJSON,
+		Formats:      map[string]huma.Format{mediaJSON: format, "json": format, mediaSQL: sqlFormat(format), mediaReport: format, mediaReports: format},
 		Transformers: []huma.Transformer{a.transform},
 	}
 }
@@ -94,9 +95,9 @@ func (a *API) addRoutes() {
 // addPages adds what is no operation: the files of the page, the pages of
 // problems, and the answers to what is no route.
 func (a *API) addPages() {
-	a.mux.HandleFunc("GET /problems/{code}", a.problemPage)
+	a.mux.HandleFunc("/problems/{code}", a.problemPage)
 	a.mux.HandleFunc("/api/", a.noRoute)
-	a.mux.HandleFunc("GET /{path...}", a.page)
+	a.mux.HandleFunc("/{path...}", a.page)
 }
 
 // Close ends all event streams and long waits, so that a server can shut down;

@@ -146,7 +146,7 @@ func (a *API) authenticate(ctx context.Context, w http.ResponseWriter, r *http.R
 	}
 	c, err := a.cfg.Office.BySession(ctx, secret, a.address(r))
 	if err != nil && admin.CodeOf(err) == admin.Unauthenticated && !secret.IsZero() {
-		a.out.forget(w) // it will never be good again
+		http.SetCookie(w, a.out.dropped(a.out.cookieName())) // it will never be good again
 	}
 	return c, err
 }
@@ -162,14 +162,16 @@ func (a *API) byHeader(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return nil, err
 	}
-	if c, err := a.cfg.Office.BySession(ctx, secret, a.address(r)); err == nil && c.Login == strings.ToLower(id.Login) {
+	said := described(&id)
+	if c, err := a.cfg.Office.BySession(ctx, secret, a.address(r)); err == nil && a.vouched.same(c.Session, said) {
 		return c, nil
 	}
 	in, err := a.cfg.Office.SignInIdentity(ctx, proof("header", &id), a.visit(r, secret))
 	if err != nil {
 		return nil, err
 	}
-	a.out.remember(w, in)
+	a.vouched.keep(in.Session.ID, said)
+	http.SetCookie(w, a.out.sessionCookie(in))
 	return in.Caller, nil
 }
 

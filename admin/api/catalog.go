@@ -28,7 +28,8 @@ func (a *API) targetsOf(c *admin.Caller) []targetOut {
 	return out
 }
 
-type targetID struct {
+// TargetID names one warehouse in a path.
+type TargetID struct {
 	Target string `path:"target" maxLength:"63"`
 }
 
@@ -62,8 +63,8 @@ func (a *API) openTarget(c *admin.Caller, name string) error {
 }
 
 func (a *API) listTables(ctx context.Context, c *admin.Caller, in *struct {
-	targetID
-	page
+	TargetID
+	Page
 
 	Q string `query:"q" maxLength:"200"`
 },
@@ -76,7 +77,7 @@ func (a *API) listTables(ctx context.Context, c *admin.Caller, in *struct {
 }
 
 func (a *API) getTable(ctx context.Context, c *admin.Caller, in *struct {
-	targetID
+	TargetID
 
 	Schema string `path:"schema" maxLength:"127"`
 	Table  string `path:"table" maxLength:"127"`
@@ -90,7 +91,7 @@ func (a *API) getTable(ctx context.Context, c *admin.Caller, in *struct {
 }
 
 func (a *API) completions(ctx context.Context, c *admin.Caller, in *struct {
-	targetID
+	TargetID
 
 	NoneMatch string `header:"If-None-Match"`
 },

@@ -41,18 +41,16 @@ func (e external) session(r *http.Request) (admin.Secret, error) {
 	}
 }
 
-// remember gives the browser the session.
-func (e external) remember(w http.ResponseWriter, in *admin.SignedIn) {
+// sessionCookie gives the browser the session.
+func (e external) sessionCookie(in *admin.SignedIn) *http.Cookie {
 	c := e.cookie(e.cookieName(), in.Secret.Reveal())
 	c.Expires = in.Session.Expires
-	http.SetCookie(w, c)
+	return c
 }
 
-// forget takes it away.
-func (e external) forget(w http.ResponseWriter) { e.drop(w, e.cookieName()) }
-
-func (e external) drop(w http.ResponseWriter, name string) {
+// dropped takes a cookie away.
+func (e external) dropped(name string) *http.Cookie {
 	c := e.cookie(name, "")
 	c.MaxAge, c.Expires = -1, time.Unix(1, 0)
-	http.SetCookie(w, c)
+	return c
 }

@@ -117,7 +117,7 @@ func short(r query.Run) query.Run {
 }
 
 func (a *API) runEvents(ctx context.Context, c *admin.Caller, in *struct {
-	runID
+	RunID
 
 	LastID string `header:"Last-Event-ID"`
 },

@@ -19,7 +19,7 @@ import (
 var formats = []string{"csv", "tsv", "json", "ndjson", "xlsx", "parquet"}
 
 type exportIn struct {
-	runID
+	RunID
 
 	Statement int    `query:"statement" minimum:"0" default:"0"`
 	Delimiter string `query:"delimiter" maxLength:"4" doc:"csv: one character."`

@@ -73,6 +73,10 @@ func (f *files) add(from fs.FS, name string) error {
 // page serves a file of the page, or the page itself for every other path: which
 // of its views that is, the browser finds out.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		a.refuse(w, r, admin.Missing())
+		return
+	}
 	name := r.PathValue("path")
 	if f, found := a.files.all[name]; found && f.raw != nil && name != "index.html" {
 		a.serveFile(w, r, name, f)

@@ -1,7 +1,7 @@
 package api
 
-// page is what every list takes.
-type page struct {
+// Page is what every list takes.
+type Page struct {
 	Cursor string `query:"cursor" maxLength:"500" doc:"The next of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -83,7 +84,7 @@ func (a *API) document() ([]byte, error) {
 
 // schemaName names a schema after its type; types of ours that only carry an
 // answer are named without that word.
-func schemaName(t typ, hint string) string {
+func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for _, suffix := range []string{"Out", "Body"} {
 		name = strings.TrimSuffix(name, suffix)

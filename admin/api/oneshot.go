@@ -15,26 +15,26 @@ import (
 )
 
 type oneShotIn struct {
-	runHeaders
-	oneShotParams
+	RunHeaders
+	OpenParams
 
-	Target    string     `query:"target" maxLength:"63"`
-	Format    string     `query:"format" enum:"csv,tsv,json,ndjson,xlsx,parquet" default:"json"`
-	Delimiter string     `query:"delimiter" maxLength:"4"`
-	Null      string     `query:"null" maxLength:"16"`
-	Header    bool       `query:"header" default:"true"`
-	Safe      bool       `query:"safe"`
+	Target    string `query:"target" maxLength:"63"`
+	Format    string `query:"format" enum:"csv,tsv,json,ndjson,xlsx,parquet" default:"json"`
+	Delimiter string `query:"delimiter" maxLength:"4"`
+	Null      string `query:"null" maxLength:"16"`
+	Header    bool   `query:"header" default:"true"`
+	Safe      bool   `query:"safe"`
 	Body      runRequest
 }
 
-// oneShotParams are p.NAME=value and p.NAME:TYPE=value of the query string.
-type oneShotParams struct {
+// OpenParams are p.NAME=value and p.NAME:TYPE=value of the query string.
+type OpenParams struct {
 	params []query.Param
 	target string
 }
 
 // Resolve reads them: huma knows no parameters with open names.
-func (p *oneShotParams) Resolve(hc huma.Context) []error {
+func (p *OpenParams) Resolve(hc huma.Context) []error {
 	u := hc.URL()
 	all, errs := splitParams(u.Query())
 	p.params = all

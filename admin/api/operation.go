@@ -29,12 +29,16 @@ type route struct {
 	status  int           // of success; 0: 200, or 204 without a body
 	also    []int         // further statuses of success and 3xx
 	maxBody int64         // bytes; 0: maxBody
-	slow    bool          // streams, or waits: no bound on the time of the answer
+	slow    bool          // lasts: it ends with the caller's rights
+	stream  bool          // an event stream: counted
+	report  bool          // browsers send it by themselves, without our headers
+
+	openParams bool // query parameters that the document cannot list
 }
 
 const (
-	maxBody    = 256 << 10         // of most bodies
-	maxSQLBody = 1<<20 + 256<<10   // of those that hold SQL: 1 MiB of it and what goes around
+	maxBody    = 256 << 10       // of most bodies
+	maxSQLBody = 1<<20 + 256<<10 // of those that hold SQL: 1 MiB of it and what goes around
 	mediaJSON  = "application/json"
 	mediaSQL   = "application/sql"
 )
@@ -48,7 +52,7 @@ func register[I, O any](a *API, rt route, handler func(ctx context.Context, c *a
 	op := huma.Operation{
 		OperationID: rt.id, Method: rt.method, Path: apiBase + rt.path, Summary: rt.summary, Tags: []string{rt.tag},
 		DefaultStatus: rt.status, MaxBodyBytes: max(rt.maxBody, maxBody), BodyReadTimeout: -1, // the edge has read the body
-		RejectUnknownQueryParameters: true, Security: security(rt),
+		RejectUnknownQueryParameters: !rt.openParams, Security: security(rt),
 		Responses: map[string]*huma.Response{"default": {Description: "A problem.", Content: map[string]*huma.MediaType{problemType: {Schema: a.problemSchema}}}},
 	}
 	for _, status := range rt.also {
@@ -94,27 +98,30 @@ func (a *API) gate(rt route) func(huma.Context, func(huma.Context)) {
 			a.refuse(w, r.WithContext(ctx), err)
 			return
 		}
-		next(&answer{Context: huma.WithContext(hc, ctx)})
+		next(&answer{humaContext: huma.WithContext(hc, ctx)})
 	}
 }
 
 // answer is the context of one operation. It carries the status of a problem
 // past huma, which has its own ideas.
 type answer struct {
-	huma.Context
+	humaContext
 
 	problem *Problem
 }
 
+// humaContext gives the embedded field another name than its method Context.
+type humaContext = huma.Context
+
 // Unwrap returns the context of the adapter.
-func (x *answer) Unwrap() huma.Context { return x.Context }
+func (x *answer) Unwrap() huma.Context { return x.humaContext }
 
 // SetStatus sets the status of the answer, or that of the problem it became.
 func (x *answer) SetStatus(code int) {
 	if x.problem != nil {
 		code = x.problem.Status
 	}
-	x.Context.SetStatus(code)
+	x.humaContext.SetStatus(code)
 }
 
 // transform is the last step before a body is written.

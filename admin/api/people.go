@@ -7,7 +7,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin"
 )
 
-type personOut struct {
+// Person is somebody as the API shows them.
+type Person struct {
 	ID       string            `json:"id"`
 	Login    string            `json:"login"`
 	Name     string            `json:"name"`
@@ -21,8 +22,8 @@ type personOut struct {
 	LastSeen *time.Time        `json:"last_seen" doc:"The last sign-in."`
 }
 
-func showPerson(p *admin.Person) personOut {
-	out := personOut{
+func showPerson(p *admin.Person) Person {
+	out := Person{
 		ID: p.ID, Login: p.Login, Name: p.Name, Email: p.Email, Teams: p.Teams, Roles: map[string]string{},
 		Admin: p.Roles[admin.AllTargets] == admin.RoleAdmin, Disabled: p.Disabled, Barred: p.Barred,
 		Created: unlessZero(p.Created), LastSeen: unlessZero(p.SignedIn),
@@ -35,12 +36,12 @@ func showPerson(p *admin.Person) personOut {
 
 // newPersonOut is a person just let in, with the link by which they come.
 type newPersonOut struct {
-	personOut
+	Person
 
 	Link string `json:"link" doc:"Signs them in once. Shown this once."`
 }
 
-type onePerson struct{ Body personOut }
+type onePerson struct{ Body Person }
 
 type oneNewPerson struct{ Body newPersonOut }
 
@@ -50,22 +51,24 @@ type linkOut struct {
 	}
 }
 
-type personID struct {
+// PersonID names one person in a path.
+type PersonID struct {
 	ID string `path:"id" maxLength:"64" doc:"p_ and 16 characters."`
 }
 
-type found struct {
-	page
+// Search is what a list of people or services takes.
+type Search struct {
+	Page
 
 	Q string `query:"q" maxLength:"200" doc:"Part of login, name or email."`
 }
 
-func (in *found) admin() admin.Page {
+func (in *Search) admin() admin.Page {
 	return admin.Page{Search: in.Q, After: in.Cursor, Limit: in.Limit}
 }
 
 // after is the cursor of the next page: the last login, if the page is full.
-func after[T any](all []T, in *found, login func(*T) string) string {
+func after[T any](all []T, in *Search, login func(*T) string) string {
 	if len(all) < in.Limit || len(all) == 0 {
 		return ""
 	}
@@ -82,7 +85,7 @@ func (a *API) peopleRoutes() {
 	register(a, route{id: "end-sessions", method: "DELETE", path: "/people/{id}/sessions", summary: "Sign somebody out everywhere", tag: "people", scopes: []admin.Scope{admin.ScopeTokens, admin.ScopeAdmin}}, a.endSessions)
 }
 
-func (a *API) listPeople(ctx context.Context, c *admin.Caller, in *found) (*listOf[personOut], error) {
+func (a *API) listPeople(ctx context.Context, c *admin.Caller, in *Search) (*listOf[Person], error) {
 	all, err := a.cfg.Office.People(ctx, c, in.admin())
 	return list(each(all, showPerson), after(all, in, func(p *admin.Person) string { return p.Login })), err
 }
@@ -112,7 +115,7 @@ func (a *API) addPerson(ctx context.Context, c *admin.Caller, in *struct {
 // link is the address of the page that signs in; what follows # stays in the browser.
 func (a *API) link(secret admin.Secret) string { return a.out.url + "/signin#link=" + secret.Reveal() }
 
-func (a *API) getPerson(ctx context.Context, c *admin.Caller, in *personID) (*onePerson, error) {
+func (a *API) getPerson(ctx context.Context, c *admin.Caller, in *PersonID) (*onePerson, error) {
 	p, err := a.cfg.Office.Person(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -121,7 +124,7 @@ func (a *API) getPerson(ctx context.Context, c *admin.Caller, in *personID) (*on
 }
 
 func (a *API) updatePerson(ctx context.Context, c *admin.Caller, in *struct {
-	personID
+	PersonID
 
 	Body struct {
 		Name     *string   `json:"name,omitempty" maxLength:"200"`
@@ -138,13 +141,13 @@ func (a *API) updatePerson(ctx context.Context, c *admin.Caller, in *struct {
 	return &onePerson{showPerson(p)}, nil
 }
 
-func (a *API) makeLink(ctx context.Context, c *admin.Caller, in *personID) (*linkOut, error) {
+func (a *API) makeLink(ctx context.Context, c *admin.Caller, in *PersonID) (*linkOut, error) {
 	secret, err := a.cfg.Office.NewLink(ctx, c, in.ID)
 	out := &linkOut{}
 	out.Body.Link = a.link(secret)
 	return out, err
 }
 
-func (a *API) endSessions(ctx context.Context, c *admin.Caller, in *personID) (*nothing, error) {
+func (a *API) endSessions(ctx context.Context, c *admin.Caller, in *PersonID) (*nothing, error) {
 	return nil, a.cfg.Office.EndSessions(ctx, c, in.ID)
 }

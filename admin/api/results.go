@@ -19,7 +19,7 @@ const (
 )
 
 type rowsIn struct {
-	runID
+	RunID
 
 	Statement int    `query:"statement" minimum:"0" default:"0"`
 	Offset    int64  `query:"offset" minimum:"0" default:"0"`
@@ -178,7 +178,7 @@ type aggregateOut struct {
 }
 
 func (a *API) aggregate(ctx context.Context, c *admin.Caller, in *struct {
-	runID
+	RunID
 
 	Statement int    `query:"statement" minimum:"0" default:"0"`
 	NoneMatch string `header:"If-None-Match"`

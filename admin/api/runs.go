@@ -66,8 +66,8 @@ func params(in []runParam) []query.Param {
 	return out
 }
 
-// runHeaders are of requests that begin a run.
-type runHeaders struct {
+// RunHeaders are of requests that begin a run.
+type RunHeaders struct {
 	Prefer string `header:"Prefer" doc:"wait=0…55 (seconds, default 10) or respond-async."`
 	Key    string `header:"Idempotency-Key" maxLength:"200" doc:"The same key and body give the same run for 24 hours."`
 }
@@ -83,7 +83,8 @@ type begun struct {
 	Body     query.Run
 }
 
-type runID struct {
+// RunID names one run in a path.
+type RunID struct {
 	ID string `path:"id" maxLength:"64" doc:"r_ and 16 characters."`
 }
 
@@ -126,7 +127,7 @@ func (a *API) runRoutes() {
 }
 
 func (a *API) submitRun(ctx context.Context, c *admin.Caller, in *struct {
-	runHeaders
+	RunHeaders
 
 	Body runRequest
 },
@@ -197,7 +198,7 @@ func (a *API) await(ctx context.Context, c *admin.Caller, run query.Run, wait ti
 func (a *API) runPath(id string) string { return a.out.prefix + apiBase + "/runs/" + id }
 
 func (a *API) getRun(ctx context.Context, c *admin.Caller, in *struct {
-	runID
+	RunID
 
 	Prefer    string `header:"Prefer" doc:"wait=0…55: with If-None-Match until it changes, else until it has ended."`
 	NoneMatch string `header:"If-None-Match"`
@@ -244,7 +245,7 @@ func (a *API) awaitChange(ctx context.Context, c *admin.Caller, run query.Run, w
 }
 
 func (a *API) listRuns(ctx context.Context, c *admin.Caller, in *struct {
-	page
+	Page
 
 	Submitter string    `query:"submitter" maxLength:"63" doc:"me or a login."`
 	State     string    `query:"state" enum:"queued,running,succeeded,failed,canceled"`
@@ -269,7 +270,7 @@ func (a *API) listRuns(ctx context.Context, c *admin.Caller, in *struct {
 }
 
 func (a *API) updateRun(ctx context.Context, c *admin.Caller, in *struct {
-	runID
+	RunID
 
 	Body runChange
 },
@@ -278,12 +279,12 @@ func (a *API) updateRun(ctx context.Context, c *admin.Caller, in *struct {
 	return &oneRun{Status: http.StatusOK, ETag: quoted(run.ETag()), Body: &run}, err
 }
 
-func (a *API) deleteRun(ctx context.Context, c *admin.Caller, in *runID) (*nothing, error) {
+func (a *API) deleteRun(ctx context.Context, c *admin.Caller, in *RunID) (*nothing, error) {
 	return nil, a.cfg.Runs.Delete(ctx, c, in.ID)
 }
 
 func (a *API) cancelRun(ctx context.Context, c *admin.Caller, in *struct {
-	runID
+	RunID
 
 	Body *reasonBody `required:"false"`
 },
@@ -300,19 +301,19 @@ func (a *API) cancelRun(ctx context.Context, c *admin.Caller, in *struct {
 	return out, err
 }
 
-func (a *API) leaseRun(ctx context.Context, c *admin.Caller, in *runID) (*nothing, error) {
+func (a *API) leaseRun(ctx context.Context, c *admin.Caller, in *RunID) (*nothing, error) {
 	return nil, a.cfg.Runs.Lease(ctx, c, in.ID)
 }
 
 type viewersOut struct{ Body viewersBody }
 
-func (a *API) listViewers(ctx context.Context, c *admin.Caller, in *runID) (*viewersOut, error) {
+func (a *API) listViewers(ctx context.Context, c *admin.Caller, in *RunID) (*viewersOut, error) {
 	items, err := a.cfg.Runs.Viewers(ctx, c, in.ID)
 	return &viewersOut{viewersBody{items}}, err
 }
 
 type viewerID struct {
-	runID
+	RunID
 
 	Login string `path:"login" maxLength:"63"`
 }

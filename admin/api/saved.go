@@ -31,15 +31,15 @@ func (c *chart) UnmarshalJSON(b []byte) error {
 // MarshalJSON gives it back.
 func (c chart) MarshalJSON() ([]byte, error) { return json.RawMessage(c).MarshalJSON() }
 
-// savedParam declares a parameter of a saved query.
-type savedParam struct {
+// declaredParam declares a parameter of a saved query.
+type declaredParam struct {
 	Name    string `json:"name" minLength:"1" maxLength:"63"`
 	Type    string `json:"type,omitempty" maxLength:"63"`
 	Default any    `json:"default,omitempty"`
 	Choices []any  `json:"choices,omitempty" maxItems:"1000"`
 }
 
-func savedParams(in []savedParam) []query.SavedParam {
+func savedParams(in []declaredParam) []query.SavedParam {
 	out := []query.SavedParam{}
 	for _, p := range in {
 		out = append(out, query.SavedParam(p))
@@ -48,34 +48,34 @@ func savedParams(in []savedParam) []query.SavedParam {
 }
 
 type newQuery struct {
-	Title       string       `json:"title,omitempty" maxLength:"800"`
-	Description string       `json:"description,omitempty" maxLength:"20000"`
-	SQL         string       `json:"sql,omitempty"`
-	Params      []savedParam `json:"params,omitempty" maxItems:"1000"`
-	Chart       chart        `json:"chart,omitempty"`
-	Tags        []string     `json:"tags,omitempty" maxItems:"50"`
-	Team        *string      `json:"team,omitempty" maxLength:"200" doc:"A team's name, everyone, or null: private."`
-	Draft       bool         `json:"draft,omitempty"`
-	Target      string       `json:"target,omitempty" maxLength:"63"`
+	Title       string          `json:"title,omitempty" maxLength:"800"`
+	Description string          `json:"description,omitempty" maxLength:"20000"`
+	SQL         string          `json:"sql,omitempty"`
+	Params      []declaredParam `json:"params,omitempty" maxItems:"1000"`
+	Chart       chart           `json:"chart,omitempty"`
+	Tags        []string        `json:"tags,omitempty" maxItems:"50"`
+	Team        *string         `json:"team,omitempty" maxLength:"200" doc:"A team's name, everyone, or null: private."`
+	Draft       bool            `json:"draft,omitempty"`
+	Target      string          `json:"target,omitempty" maxLength:"63"`
 }
 
-type workingBody struct {
-	SQL    string       `json:"sql,omitempty"`
-	Params []savedParam `json:"params,omitempty" maxItems:"1000"`
-	Chart  chart        `json:"chart,omitempty"`
+type draftWorking struct {
+	SQL    string          `json:"sql,omitempty"`
+	Params []declaredParam `json:"params,omitempty" maxItems:"1000"`
+	Chart  chart           `json:"chart,omitempty"`
 }
 
 type queryChange struct {
-	Title       *string       `json:"title,omitempty" maxLength:"800"`
-	Description *string       `json:"description,omitempty" maxLength:"20000"`
-	SQL         *string       `json:"sql,omitempty"`
-	Params      *[]savedParam `json:"params,omitempty" maxItems:"1000"`
-	Chart       chart         `json:"chart,omitempty" doc:"null removes it."`
-	Tags        *[]string     `json:"tags,omitempty" maxItems:"50"`
-	Team        nullable      `json:"team,omitempty" doc:"null or empty: private."`
-	Draft       *bool         `json:"draft,omitempty"`
-	Target      *string       `json:"target,omitempty" maxLength:"63"`
-	Working     *workingBody  `json:"working,omitempty" doc:"Autosaved, without a version."`
+	Title       *string          `json:"title,omitempty" maxLength:"800"`
+	Description *string          `json:"description,omitempty" maxLength:"20000"`
+	SQL         *string          `json:"sql,omitempty"`
+	Params      *[]declaredParam `json:"params,omitempty" maxItems:"1000"`
+	Chart       chart            `json:"chart,omitempty" doc:"null removes it."`
+	Tags        *[]string        `json:"tags,omitempty" maxItems:"50"`
+	Team        nullable         `json:"team,omitempty" doc:"null or empty: private."`
+	Draft       *bool            `json:"draft,omitempty"`
+	Target      *string          `json:"target,omitempty" maxLength:"63"`
+	Working     *draftWorking    `json:"working,omitempty" doc:"Autosaved, without a version."`
 }
 
 // nullable is a string that tells null from what is not there.
@@ -112,7 +112,8 @@ func (b *queryChange) change() query.SavedChange {
 	return ch
 }
 
-type queryID struct {
+// QueryID names one saved query in a path.
+type QueryID struct {
 	ID string `path:"id" maxLength:"64" doc:"q_ and 16 characters."`
 }
 
@@ -169,7 +170,7 @@ func (a *API) queryRoutes() {
 }
 
 func (a *API) listQueries(ctx context.Context, c *admin.Caller, in *struct {
-	page
+	Page
 
 	Mine    bool   `query:"mine"`
 	Team    string `query:"team" maxLength:"200"`
@@ -200,7 +201,7 @@ func (a *API) createQuery(ctx context.Context, c *admin.Caller, in *struct{ Body
 }
 
 func (a *API) getQuery(ctx context.Context, c *admin.Caller, in *struct {
-	queryID
+	QueryID
 
 	NoneMatch string `header:"If-None-Match"`
 },
@@ -213,7 +214,7 @@ func (a *API) getQuery(ctx context.Context, c *admin.Caller, in *struct {
 }
 
 func (a *API) updateQuery(ctx context.Context, c *admin.Caller, in *struct {
-	queryID
+	QueryID
 
 	Match string `header:"If-Match" doc:"The ETag of what the change builds on; required."`
 	Body  queryChange
@@ -237,11 +238,11 @@ func (a *API) updateQuery(ctx context.Context, c *admin.Caller, in *struct {
 	return answerSaved(a.cfg.Library.Update(ctx, c, in.ID, rev, ch))
 }
 
-func (a *API) deleteQuery(ctx context.Context, c *admin.Caller, in *queryID) (*nothing, error) {
+func (a *API) deleteQuery(ctx context.Context, c *admin.Caller, in *QueryID) (*nothing, error) {
 	return nil, a.cfg.Library.Delete(ctx, c, in.ID)
 }
 
-func (a *API) listVersions(ctx context.Context, c *admin.Caller, in *queryID) (*listOf[query.Version], error) {
+func (a *API) listVersions(ctx context.Context, c *admin.Caller, in *QueryID) (*listOf[query.Version], error) {
 	all, err := a.cfg.Library.Versions(ctx, c, in.ID)
 	return list(all, ""), err
 }
@@ -249,7 +250,7 @@ func (a *API) listVersions(ctx context.Context, c *admin.Caller, in *queryID) (*
 type versionOut struct{ Body query.Version }
 
 func (a *API) getVersion(ctx context.Context, c *admin.Caller, in *struct {
-	queryID
+	QueryID
 
 	N int `path:"n" minimum:"1" maximum:"1000000"`
 },
@@ -258,7 +259,7 @@ func (a *API) getVersion(ctx context.Context, c *admin.Caller, in *struct {
 	return &versionOut{v}, err
 }
 
-func (a *API) forkQuery(ctx context.Context, c *admin.Caller, in *queryID) (*savedOut, error) {
+func (a *API) forkQuery(ctx context.Context, c *admin.Caller, in *QueryID) (*savedOut, error) {
 	return a.created(a.cfg.Library.Fork(ctx, c, in.ID))
 }
 
@@ -277,8 +278,8 @@ type savedRun struct {
 }
 
 func (a *API) runQuery(ctx context.Context, c *admin.Caller, in *struct {
-	queryID
-	runHeaders
+	QueryID
+	RunHeaders
 
 	Body *savedRun `required:"false"`
 },
@@ -298,19 +299,19 @@ type seeOther struct {
 	Location string `header:"Location"`
 }
 
-func (a *API) latestRun(ctx context.Context, c *admin.Caller, in *queryID) (*seeOther, error) {
+func (a *API) latestRun(ctx context.Context, c *admin.Caller, in *QueryID) (*seeOther, error) {
 	id, err := a.cfg.Runs.Latest(ctx, c, in.ID)
 	return &seeOther{a.runPath(id)}, err
 }
 
-func (a *API) star(on bool) func(context.Context, *admin.Caller, *queryID) (*nothing, error) {
-	return func(ctx context.Context, c *admin.Caller, in *queryID) (*nothing, error) {
+func (a *API) star(on bool) func(context.Context, *admin.Caller, *QueryID) (*nothing, error) {
+	return func(ctx context.Context, c *admin.Caller, in *QueryID) (*nothing, error) {
 		return nil, a.cfg.Library.Star(ctx, c, in.ID, on)
 	}
 }
 
 func (a *API) releaseQuery(ctx context.Context, c *admin.Caller, in *struct {
-	queryID
+	QueryID
 
 	Body struct {
 		Version int    `json:"version" minimum:"1"`

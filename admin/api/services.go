@@ -30,7 +30,8 @@ func showService(s *admin.Service) serviceOut {
 
 type oneService struct{ Body serviceOut }
 
-type serviceID struct {
+// ServiceID names one service in a path.
+type ServiceID struct {
 	ID string `path:"id" maxLength:"64" doc:"s_ and 16 characters."`
 }
 
@@ -43,7 +44,7 @@ func (a *API) serviceRoutes() {
 	register(a, route{id: "remove-service", method: "DELETE", path: "/services/{id}", summary: "Remove a service with its tokens", tag: "services", scopes: decide}, a.removeService)
 }
 
-func (a *API) listServices(ctx context.Context, c *admin.Caller, in *found) (*listOf[serviceOut], error) {
+func (a *API) listServices(ctx context.Context, c *admin.Caller, in *Search) (*listOf[serviceOut], error) {
 	all, err := a.cfg.Office.Services(ctx, c, in.admin())
 	next := after(all, in, func(s *admin.Service) string { return s.Login })
 	return list(each(all, showService), next), err
@@ -68,12 +69,12 @@ func answerService(s *admin.Service, err error) (*oneService, error) {
 	return &oneService{showService(s)}, nil
 }
 
-func (a *API) getService(ctx context.Context, c *admin.Caller, in *serviceID) (*oneService, error) {
+func (a *API) getService(ctx context.Context, c *admin.Caller, in *ServiceID) (*oneService, error) {
 	return answerService(a.cfg.Office.Service(ctx, c, in.ID))
 }
 
 func (a *API) updateService(ctx context.Context, c *admin.Caller, in *struct {
-	serviceID
+	ServiceID
 
 	Body struct {
 		Team        *string `json:"team,omitempty" maxLength:"63"`
@@ -85,6 +86,6 @@ func (a *API) updateService(ctx context.Context, c *admin.Caller, in *struct {
 	return answerService(a.cfg.Office.ChangeService(ctx, c, in.ID, admin.ServiceChange{Team: in.Body.Team, About: in.Body.Description, Disabled: in.Body.Disabled}))
 }
 
-func (a *API) removeService(ctx context.Context, c *admin.Caller, in *serviceID) (*nothing, error) {
+func (a *API) removeService(ctx context.Context, c *admin.Caller, in *ServiceID) (*nothing, error) {
 	return nil, a.cfg.Office.RemoveService(ctx, c, in.ID)
 }

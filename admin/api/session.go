@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/signin"
@@ -17,9 +16,9 @@ type sessionInfo struct {
 }
 
 type signInMethods struct {
-	Password bool         `json:"password"`
-	OIDC     *oidcMethod  `json:"oidc"`
-	Header   bool         `json:"header" doc:"A proxy says who you are; there is nothing to type."`
+	Password bool        `json:"password"`
+	OIDC     *oidcMethod `json:"oidc"`
+	Header   bool        `json:"header" doc:"A proxy says who you are; there is nothing to type."`
 }
 
 type oidcMethod struct {
@@ -166,11 +165,4 @@ func (a *API) signOut(ctx context.Context, c *admin.Caller, _ *nothing) (*signed
 		return nil, err
 	}
 	return &signedOut{Cookies: []string{a.out.dropped(a.out.cookieName()).String()}, Clear: `"cache"`}, nil
-}
-
-// remembered keeps how a proxy described somebody, so that a session of theirs
-// is renewed when it says otherwise.
-type remembered struct {
-	words string
-	at    time.Time
 }

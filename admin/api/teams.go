@@ -16,17 +16,19 @@ type teamOut struct {
 
 type oneTeam struct{ Body teamOut }
 
-type teamID struct {
+// TeamID names one team in a path.
+type TeamID struct {
 	ID string `path:"id" maxLength:"64" doc:"t_ and 16 characters."`
 }
 
 type memberID struct {
-	teamID
+	TeamID
 
 	Login string `path:"login" maxLength:"63"`
 }
 
-type teamBody struct {
+// TeamBody is the name of a team.
+type TeamBody struct {
 	Body struct {
 		Name string `json:"name" minLength:"1" maxLength:"63"`
 	}
@@ -57,19 +59,19 @@ func answerTeam(t *admin.Team, err error) (*oneTeam, error) {
 	return &oneTeam{teamOut{ID: t.ID, Name: t.Name, Created: t.Created}}, nil
 }
 
-func (a *API) addTeam(ctx context.Context, c *admin.Caller, in *teamBody) (*oneTeam, error) {
+func (a *API) addTeam(ctx context.Context, c *admin.Caller, in *TeamBody) (*oneTeam, error) {
 	return answerTeam(a.cfg.Office.AddTeam(ctx, c, in.Body.Name))
 }
 
 func (a *API) renameTeam(ctx context.Context, c *admin.Caller, in *struct {
-	teamID
-	teamBody
+	TeamID
+	TeamBody
 },
 ) (*oneTeam, error) {
 	return answerTeam(a.cfg.Office.RenameTeam(ctx, c, in.ID, in.Body.Name))
 }
 
-func (a *API) removeTeam(ctx context.Context, c *admin.Caller, in *teamID) (*nothing, error) {
+func (a *API) removeTeam(ctx context.Context, c *admin.Caller, in *TeamID) (*nothing, error) {
 	return nil, a.cfg.Office.RemoveTeam(ctx, c, in.ID)
 }
 
