@@ -203,7 +203,11 @@ func TestCause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Abort()
+	defer func() {
+		if err := w.Abort(); err != nil {
+			t.Error(err)
+		}
+	}()
 	why := errors.New("revoked")
 	cancel(why)
 	if _, err := w.Write([]byte("x")); !errors.Is(err, why) {

@@ -79,17 +79,17 @@ func related(folder, prefix string) bool {
 
 // visitFile passes by what is no blob of ours: somebody else put it there.
 func visitFile(e fs.DirEntry, name string, visit func(blob.Info) error) error {
-	if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), mark) || blob.CheckName(name) != nil {
+	if ours := e.Type().IsRegular() && strings.HasSuffix(e.Name(), mark) && blob.CheckName(name) == nil; !ours {
 		return nil
 	}
 	info, err := e.Info()
-	if missing(err) {
-		return nil
+	if err == nil {
+		err = visit(blob.Info{Name: name, Size: info.Size(), Time: info.ModTime()})
 	}
-	if err != nil {
-		return err
+	if missing(err) { // deleted meanwhile
+		err = nil
 	}
-	return visit(blob.Info{Name: name, Size: info.Size(), Time: info.ModTime()})
+	return err
 }
 
 // sweep removes unfinished blobs that nobody wrote to since old.

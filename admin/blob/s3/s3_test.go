@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // service is an S3 server in this process.
 type service struct {
 	inner   http.Handler
-	heeds   bool        // If-Match of a GET, as S3 does and the inner server does not
+	heeds   bool         // If-Match of a GET, as S3 does and the inner server does not
 	uploads atomic.Int64 // unfinished
 	puts    atomic.Int64
 	fail    atomic.Pointer[string] // a code to answer uploads with
@@ -85,7 +85,7 @@ func start(t *testing.T, heeds bool) (*service, Config) {
 	})
 	return s, Config{
 		Endpoint: server.URL, Region: "us-east-1", Bucket: "results", Prefix: "office/a", PathStyle: true, Transport: transport,
-		AccessKey: "key", SecretKey: secret.NewSecret("secret"), PartBytes: minPart, Timeout: 10 * time.Second,
+		AccessKey: "key", SecretKey: secret.NewSecret("secret"), PartBytes: minPart,
 	}
 }
 
