@@ -67,12 +67,27 @@ func appendStatement(b []byte, e *Event) []byte {
 	b = appendList(b, `,"reads":`, e.Reads)
 	b = appendList(b, `,"writes":`, e.Writes)
 	b = appendList(b, `,"functions":`, e.Functions)
+	b = appendResolved(b, e)
 	b = appendString(b, `,"text":`, e.Text)
 	b = appendInt(b, `,"text_bytes":`, e.TextBytes)
-	if e.TextTruncated {
-		b = append(b, `,"text_truncated":true`...)
-	}
+	b = appendFlag(b, `,"text_truncated":true`, e.TextTruncated)
 	return appendList(b, `,"params":`, e.Params)
+}
+
+func appendResolved(b []byte, e *Event) []byte {
+	b = appendList(b, `,"resolved_reads":`, e.ResolvedReads)
+	b = appendList(b, `,"resolved_writes":`, e.ResolvedWrites)
+	b = appendList(b, `,"resolved_functions":`, e.ResolvedFunctions)
+	b = appendFlag(b, `,"expanded":true`, e.Expanded)
+	b = appendFlag(b, `,"unread":true`, e.Unread)
+	return appendFlag(b, `,"temp":true`, e.Temp)
+}
+
+func appendFlag(b []byte, text string, on bool) []byte {
+	if !on {
+		return b
+	}
+	return append(b, text...)
 }
 
 func appendMeasures(b []byte, e *Event) []byte {
@@ -103,6 +118,9 @@ func appendOwn(b []byte, e *Event) []byte {
 	b = appendString(b, `,"what":`, e.What)
 	b = appendString(b, `,"hash":`, e.Hash)
 	b = appendUint(b, `,"lost":`, e.Lost)
+	b = appendString(b, `,"target":`, e.Target)
+	b = appendString(b, `,"grantee":`, e.Grantee)
+	b = appendInt(b, `,"offset":`, e.Offset)
 	return appendString(b, `,"message":`, e.Message)
 }
 

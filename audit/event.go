@@ -64,6 +64,18 @@ type Event struct {
 	Writes      []string `json:"writes,omitempty"`
 	Functions   []string `json:"functions,omitempty"`
 
+	// Of an intent that came through the office: the names above, which are as
+	// the statement has them, as they were resolved when it ran, through views
+	// and functions. Written schema.name, with a database in front that is not
+	// the event's; "?" in front of a name that may be another one, and alone
+	// where there may be more than is listed.
+	ResolvedReads     []string `json:"resolved_reads,omitempty"`
+	ResolvedWrites    []string `json:"resolved_writes,omitempty"`
+	ResolvedFunctions []string `json:"resolved_functions,omitempty"`
+	Expanded          bool     `json:"expanded,omitempty"` // a catalog was there to see through views and functions
+	Unread            bool     `json:"unread,omitempty"`   // not all that the statement does could be read from its text
+	Temp              bool     `json:"temp,omitempty"`     // the session has temporary objects, or makes one: a name may be one of them
+
 	Text          string   `json:"text,omitempty"`       // none, normalized or full, as the rule says
 	TextBytes     int64    `json:"text_bytes,omitempty"` // of the text as it was sent
 	TextTruncated bool     `json:"text_truncated,omitempty"`
@@ -97,6 +109,9 @@ type Event struct {
 	What    string `json:"what,omitempty"`    // config: which part
 	Hash    string `json:"hash,omitempty"`    // config: of its text
 	Lost    uint64 `json:"lost,omitempty"`    // loss: how many records are missing
+	Target  string `json:"target,omitempty"`  // the office's name of the warehouse: grant, share, result_read, result_export
+	Grantee string `json:"grantee,omitempty"` // grant, share: who got it, "user:ann" or "team:growth"
+	Offset  int64  `json:"offset,omitempty"`  // result_read: the first row read; Rows and BytesOut say how much
 	Message string `json:"message,omitempty"` // words of an operator or of a rule, never of a client
 
 	Chain string `json:"-"` // hex; read from a stored line, never written from here

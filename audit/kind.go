@@ -26,10 +26,10 @@ const (
 const (
 	KindLogout       Kind = "logout"
 	KindToken        Kind = "token"
-	KindGrant        Kind = "grant"
-	KindShare        Kind = "share"
-	KindResultRead   Kind = "result_read"
-	KindResultExport Kind = "result_export"
+	KindGrant        Kind = "grant"         // who (Grantee) may use what (Target) as whom (Role)
+	KindShare        Kind = "share"         // who (Grantee) may see the result of a run
+	KindResultRead   Kind = "result_read"   // of a run (Run, StatementID), from Offset on Rows rows of BytesOut bytes
+	KindResultExport Kind = "result_export" // the same as a file; Mode is the format
 	KindAdminChange  Kind = "admin_change"
 )
 

@@ -14,7 +14,8 @@ type Filter struct {
 	Kinds        []Kind
 	User         string // User or AuthUser
 	Session      string
-	Table        string // read, written or released: the full name, or the name without its schema
+	Run          string // all that belongs to a run of the office
+	Table        string // read, written or released, by name or resolved: the full name, or the name without its schema
 	Fingerprint  string
 	SQLState     string
 	Class        string
@@ -28,6 +29,7 @@ func (f Filter) Match(e *Event) bool {
 		(len(f.Kinds) == 0 || slices.Contains(f.Kinds, e.Kind)) &&
 		(f.User == "" || f.User == e.User || f.User == e.AuthUser) &&
 		(f.Session == "" || f.Session == e.Session) &&
+		(f.Run == "" || f.Run == e.Run) &&
 		(f.Fingerprint == "" || f.Fingerprint == e.Fingerprint) &&
 		(f.SQLState == "" || f.SQLState == e.SQLState) &&
 		(f.Class == "" || f.Class == e.Class) &&
@@ -38,9 +40,14 @@ func (f Filter) Match(e *Event) bool {
 func (f Filter) touches(e *Event) bool {
 	named := func(relation string) bool {
 		rest, ok := strings.CutSuffix(relation, f.Table)
-		return ok && (rest == "" || strings.HasSuffix(rest, "."))
+		return ok && (rest == "" || rest == "?" || strings.HasSuffix(rest, "."))
 	}
-	return slices.ContainsFunc(e.Reads, named) || slices.ContainsFunc(e.Writes, named) || slices.ContainsFunc(e.Relations, named)
+	for _, list := range [...][]string{e.Reads, e.Writes, e.Relations, e.ResolvedReads, e.ResolvedWrites} {
+		if slices.ContainsFunc(list, named) {
+			return true
+		}
+	}
+	return false
 }
 
 func containsFold(s, part string) bool {

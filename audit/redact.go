@@ -65,12 +65,19 @@ const (
 	shortMember = 128
 )
 
+// lists are the lists of an event.
+func (e *Event) lists() [10]*[]string {
+	return [...]*[]string{
+		&e.Rules, &e.Verbs, &e.Reads, &e.Writes, &e.Functions, &e.ResolvedReads, &e.ResolvedWrites, &e.ResolvedFunctions, &e.Params, &e.Relations,
+	}
+}
+
 // bulk returns the bytes of what can be long, to know without writing it that
 // an event is too long.
 func (e *Event) bulk() int {
 	n := len(e.Text) + len(e.Message) + len(e.ApplicationName)
-	for _, list := range [...][]string{e.Rules, e.Verbs, e.Reads, e.Writes, e.Functions, e.Params, e.Relations} {
-		for _, s := range list {
+	for _, list := range e.lists() {
+		for _, s := range *list {
 			n += len(s)
 		}
 	}
@@ -90,11 +97,13 @@ func (e *Event) shortened() Event {
 		(*string)(&s.Kind), &s.Node, &s.Session, &s.User, &s.AuthUser, &s.Team, &s.Tool, &s.Job, &s.Workspace, &s.Actor,
 		&s.Via, &s.Run, &s.Token, &s.ClientAddr, &s.TLS, &s.Database, &s.Role, &s.ApplicationName, &s.Class, &s.Verdict,
 		&s.Protocol, &s.Fingerprint, &s.Tag, &s.SQLState, &s.Stop, &s.Tx, &s.Waiter, &s.Holder, &s.Mode, &s.Reason,
-		&s.What, &s.Hash,
+		&s.What, &s.Hash, &s.Target, &s.Grantee,
 	} {
 		*f, _ = Truncate(*f, shortField)
 	}
-	for _, l := range []*[]string{&s.Rules, &s.Verbs, &s.Reads, &s.Writes, &s.Functions, &s.Params, &s.Relations} {
+	// what was resolved and is cut must not look complete
+	s.Unread = s.Unread || len(s.ResolvedReads)+len(s.ResolvedWrites)+len(s.ResolvedFunctions) > 0
+	for _, l := range s.lists() {
 		*l = shortenList(*l)
 	}
 	tags := s.Tags[:min(len(s.Tags), shortList)]

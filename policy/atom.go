@@ -75,7 +75,8 @@ func (a *atom) evalFacts(st *Statement, n *names) tri {
 		if st.Verbs.Has(a.verbs) {
 			return yes
 		}
-		return blur(st.Unknown&UnknownVerbs != 0 || st.Verbs.Has(VerbUnknown))
+		// no text is the reading of a stored result
+		return blur(a.verbs != VerbResultRead && (st.Unknown&UnknownVerbs != 0 || st.Verbs.Has(VerbUnknown)))
 	case keyKind:
 		if slices.Contains(a.kinds, st.Kind) {
 			return yes
@@ -129,6 +130,9 @@ func (a *atom) evalMoment(sc *scope) tri {
 		}
 		return yes
 	case keyUrgency:
+		if sc.id != nil && sc.id.subject.Urgency != "" {
+			return triOf(matchAny(a.globs, sc.id.subject.Urgency))
+		}
 		return matchTag(sc, "urgency", a.globs)
 	case keyTxState:
 		if sc.state == nil {
@@ -173,11 +177,17 @@ func normalTx(s TxState) TxState {
 	return s
 }
 
-// matchTag looks in the comments of the text and in the session's tags, as far
-// as the policy's identities trust them.
+// matchTag looks among what the principal was given, which stands against all
+// else, then in the comments of the text and in the session's tags, as far as
+// the policy's identities trust them.
 func matchTag(sc *scope, key string, values []glob) tri {
 	if sc.id == nil {
 		return unknown
+	}
+	for _, t := range sc.id.subject.Given {
+		if t.Key == key {
+			return triOf(matchAny(values, t.Value))
+		}
 	}
 	if sc.id.commentTags {
 		for _, t := range sc.tags {

@@ -21,6 +21,11 @@ type Conn struct {
 	turn    int
 	key     []byte // scratch for the keys of counters
 
+	// of a principal; set once
+	actor    *Conn // who acts for the subject, nil: nobody
+	readOnly bool
+	named    bool // decisions tell the names as they were resolved
+
 	// guarded by admission.mu: the slot the connection holds
 	slot     *node
 	slotRefs int
@@ -48,6 +53,11 @@ func (c *Conn) Tool() string { return c.id.Load().tool }
 // SetSubject replaces who asks, as after SET application_name or SET ROLE. It
 // belongs to the goroutine that decides.
 func (c *Conn) SetSubject(s Subject) {
+	if c.actor != nil { // the session's tags are everybody's
+		a := *c.actor.Subject()
+		a.Tags = s.Tags
+		c.actor.SetSubject(a)
+	}
 	c.id.Store(newIdentity(&s, &c.engine.world.Load().rs.identities))
 }
 

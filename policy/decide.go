@@ -30,13 +30,17 @@ func (e *Engine) Decide(now time.Time, c *Conn, b *Batch, st *SessionState, t *T
 	c.sync(e.world.Load())
 	v := verdict{e: e, c: c, now: now, batch: b, state: st, observe: observe, count: t != nil && !t.taken}
 	v.ask()
-	if v.outcome.refusal != nil {
-		return v.refuse(t, v.outcome.refusal)
+	v.join()
+	if c.readOnly && v.facts.readOnly != nil {
+		v.refusal = v.facts.readOnly // a rule's words would promise that something else is allowed
+	}
+	if v.refusal != nil {
+		return v.refuse(t, v.refusal)
 	}
 	if t == nil {
 		v.d.Verdict = quiet(v.d.Warnings)
-		if v.outcome.verdict == Queue && v.wait {
-			v.d.Verdict, v.d.QueueName, v.d.QueueWhy, v.d.MaxWait = Queue, v.class.path, v.outcome.queueBy, v.class.maxWait
+		if v.heldBy != "" && v.wait {
+			v.d.Verdict, v.d.QueueName, v.d.QueueWhy, v.d.MaxWait = Queue, v.class.path, v.heldBy, v.class.maxWait
 		}
 		return v.d
 	}
@@ -56,7 +60,9 @@ type verdict struct {
 	facts   *batchFacts
 	outcome *outcome
 	class   *class
-	wait    bool // some statement may wait; class is that of the first
+	wait    bool     // some statement may wait; class is that of the first
+	heldBy  string   // id of a queue rule
+	refusal *Refusal // of a rule
 	d       Decision
 }
 
@@ -69,8 +75,13 @@ func quiet(w []Warning) Verdict {
 
 // ask matches all statements of the batch and merges what they meet.
 func (v *verdict) ask() {
+	v.facts = v.c.world.facts(v.batch, v.c.envFor(v.state))
+	v.judge()
+}
+
+// judge is ask with facts that are there.
+func (v *verdict) judge() {
 	c := v.c
-	v.facts = c.world.facts(v.batch, c.envFor(v.state))
 	matched, sure := c.scratch()
 	sc := scope{now: v.now, id: c.of, tags: v.batch.Tags, state: v.state}
 	limits := Limits{}
@@ -104,6 +115,13 @@ func (v *verdict) ask() {
 		if v.facts.durable {
 			v.d.Audit.Durability = Durable
 		}
+	}
+	v.refusal = v.outcome.refusal
+	if v.outcome.verdict == Queue {
+		v.heldBy = v.outcome.queueBy
+	}
+	if c.named {
+		v.d.Names = v.facts.resolved()
 	}
 	if v.count {
 		c.world.rs.tally(v.outcome)
@@ -233,8 +251,8 @@ func (v *verdict) admit(t *Ticket) Decision {
 		}
 	}
 	r := request{class: v.class, wait: v.wait, observe: v.observe}
-	if v.outcome.verdict == Queue && v.wait {
-		r.heldBy = v.outcome.queueBy
+	if v.wait {
+		r.heldBy = v.heldBy
 	}
 	var p place
 	var w wakes

@@ -33,6 +33,10 @@ type Decision struct {
 	Warnings []Warning // warn rules and quota notices to tell the client; immutable
 	Observed []string  // ids of what would have acted outside observe mode; immutable
 
+	// Names are the names of the batch as they were resolved: of a principal's
+	// connection only, nil else; immutable.
+	Names *ResolvedNames
+
 	// Metered: rows, bytes or seconds of this statement are charged as they pass; call Engine.Charge.
 	Metered bool
 

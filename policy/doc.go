@@ -6,6 +6,7 @@
 // # The words
 //
 //	Subject    who asks: login, role, database, certificate, address
+//	Principal  a subject the house itself has let in, with who acts for it
 //	Batch      what one Query or Parse message holds: Statements with facts
 //	Ruleset    a compiled policy, immutable
 //	Conn       the policy's view of one connection: the subject, resolved

@@ -114,6 +114,9 @@ func (e *Engine) Standing(now time.Time, c *Conn) Decision {
 	o := c.outcomeOf(matched, sure, observe)
 	d := e.decision(o, k, observe)
 	d.Audit.Durability = max(d.Audit.Durability, Ordered)
+	if c.actor != nil {
+		return Merge(d, e.Standing(now, c.actor))
+	}
 	return d
 }
 

@@ -22,8 +22,12 @@ type facts struct {
 
 // batchFacts are the facts of all statements of a batch.
 type batchFacts struct {
-	list    []facts
-	durable bool // writes, or may write
+	list     []facts
+	durable  bool     // writes, or may write
+	readOnly *Refusal // what a read-only principal is told; nil: it may run
+
+	once  sync.Once
+	names *ResolvedNames // made when a decision asks for them
 }
 
 // unreadable stands for a message of which nothing is known.
@@ -38,6 +42,9 @@ func (rs *Ruleset) readBatch(b *Batch, env *nameEnv) *batchFacts {
 	for i := range b.Statements {
 		st := &b.Statements[i]
 		rs.readFacts(&out.list[i], st, env)
+		if out.readOnly == nil {
+			out.readOnly = st.readOnly()
+		}
 		out.durable = out.durable || st.Verbs.Has(VerbWrites) || st.Unknown&UnknownVerbs != 0 || st.Kind == KindUnknown
 	}
 	return out
@@ -62,9 +69,9 @@ func (rs *Ruleset) readFacts(f *facts, st *Statement, env *nameEnv) {
 			setBit(f.except, i)
 		}
 	}
-	f.free = st.Tx != TxNone || st.Kind == KindSession || st.Kind == KindTransaction || st.Setting != "" || isShow(st.Masked)
+	f.free = st.Tx != TxNone || st.Kind == KindSession || st.Kind == KindTransaction || (st.Setting != "" && st.Kind == KindUtility) || isShow(st.Masked)
 	f.rollback = st.Tx == TxRollback && !st.TxChain
-	f.noWait = f.free || st.Features&FeatCatalogOnly != 0
+	f.noWait = f.free || st.Features&FeatCatalogOnly != 0 || st.Verbs.Has(VerbResultRead)
 }
 
 // exceptedBy tells whether an exception that lives on one side alone holds.

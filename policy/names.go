@@ -11,6 +11,8 @@ type seen struct {
 type names struct {
 	reads, writes, functions             seenList
 	readsOpen, writesOpen, functionsOpen bool
+	database                             string
+	expanded                             bool // a catalog was there to see through views
 }
 
 func matchNames(patterns []namePattern, list seenList, open bool) tri {
@@ -47,6 +49,7 @@ type nameEnv struct {
 // harmless may read anything.
 func (e *nameEnv) resolve(st *Statement) *names {
 	n := &names{
+		database: e.database, expanded: e.catalog != nil,
 		readsOpen:     st.Unknown&UnknownReads != 0,
 		writesOpen:    st.Unknown&UnknownWrites != 0,
 		functionsOpen: st.Unknown&UnknownFunctions != 0,
@@ -87,7 +90,7 @@ func (e *nameEnv) addRelation(n *names, r Relation, write bool) {
 			*list = append(*list, seen{db: e.dbOf(b), schema: b.Schema, name: b.Name, sure: certain && !write})
 		}
 		for _, f := range x.calls {
-			n.functions = append(n.functions, seen{schema: f.Schema, name: f.Name, sure: certain})
+			n.functions = append(n.functions, seen{db: e.database, schema: f.Schema, name: f.Name, sure: certain})
 		}
 		if x.open {
 			n.readsOpen = true

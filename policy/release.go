@@ -14,6 +14,9 @@ const aboutToTimeOut = time.Second
 // worthANotice is how long a holder must be idle to hear that it blocks.
 const worthANotice = time.Second
 
+// anyClass stands for every class in ReleasePlan.For.
+const anyClass = "any"
+
 // Release decides what to do with idle holders of locks that others wait for.
 // It looks at nothing but its arguments: who waits for whom, which of them are
 // ours, and the plan of each holder's class.
@@ -113,7 +116,7 @@ func (p *ReleasePlan) rungAfter(tried ReleaseMode) (ReleaseMode, bool) {
 // answers tells whether the plan names a waiter's class.
 func (p *ReleasePlan) answers(class string) bool {
 	for _, f := range p.For {
-		if f == "any" || matchClass([]glob{newGlob(f, false)}, class) {
+		if f == anyClass || matchClass([]glob{newGlob(f, false)}, class) {
 			return true
 		}
 	}

@@ -27,6 +27,7 @@ type QueueEntry struct {
 	Waited   time.Duration
 	User     string
 	Why      string
+	Waker    Waker // the ticket's, to tell whose it is
 }
 
 // QuotaInfo is one counter of a quota.
@@ -101,7 +102,7 @@ func (e *Engine) QueueInfo(now time.Time) []QueueEntry {
 			for t := n.first; t != nil; t = t.next {
 				var p place
 				p.stand(t, full)
-				q := QueueEntry{Class: n.path, Position: p.position, Waited: now.Sub(t.since), Why: p.why}
+				q := QueueEntry{Class: n.path, Position: p.position, Waited: now.Sub(t.since), Why: p.why, Waker: t.Waker}
 				if t.conn != nil {
 					q.User = t.conn.Subject().User
 				}

@@ -228,8 +228,11 @@ type Statement struct {
 	Unknown   Unknowns
 
 	Tx      TxControl
-	TxChain bool   // AND CHAIN
-	TxModes string // BEGIN: the modes as SQL, "ISOLATION LEVEL REPEATABLE READ, READ ONLY"; empty: defaults
+	TxChain bool // AND CHAIN
+	// BEGIN, SET TRANSACTION, SET SESSION CHARACTERISTICS: the modes as SQL,
+	// "ISOLATION LEVEL REPEATABLE READ, READ ONLY"; empty: defaults, or with SET
+	// that they could not be read.
+	TxModes string
 
 	Prepared     string // PREPARE, EXECUTE, DEALLOCATE: the statement's name ("" with SQLDeallocate: ALL)
 	Prepare      SQLPrepare

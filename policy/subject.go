@@ -23,7 +23,9 @@ type Subject struct {
 	Job             string
 	Workspace       string
 	Actor           string
-	Tags            []Tag // of the session: SET lockkeeper.tags
+	Tags            []Tag  // of the session: SET lockkeeper.tags
+	Given           []Tag  // of the principal: for their keys neither a SET nor a comment counts
+	Urgency         string // of the principal: interactive or batch; empty: the tag urgency counts
 }
 
 // TxState is the transaction status of a session as ReadyForQuery tells it.

@@ -148,6 +148,8 @@ type visitor struct {
 	startup pgwire.Startup
 	minor32 bool // the client speaks protocol 3.2
 
+	principal *policy.Principal // who it is, if the house itself brought it
+
 	user, database, application string
 	rule                        *pgauth.Rule
 	result                      pgauth.Result
@@ -161,24 +163,43 @@ var errRefused = errors.New("refused")
 func (srv *Server) admit(c net.Conn) {
 	v := &visitor{srv: srv, raw: c, conn: c}
 	v.whence()
+	_ = v.admit(srv.ctx) // the client was told, the record and the log have it
+}
+
+// admit takes one connection to its end, and returns why it ended.
+func (v *visitor) admit(ctx context.Context) error {
+	srv, c := v.srv, v.raw
 	if srv.draining.Load() || !srv.strangers.enter(c, v.addr.Addr(), srv.cfg.MaxUnauthenticated) {
 		srv.metrics.logins.WithLabelValues("shed").Inc()
 		_ = c.Close()
-		return
+		if srv.draining.Load() {
+			return ErrServerClosed
+		}
+		return errCrowded
 	}
 	defer srv.strangers.leave(c)
-	ctx, cancel := context.WithTimeout(srv.ctx, srv.cfg.LoginTimeout)
+	loginCtx, cancel := context.WithTimeout(ctx, srv.cfg.LoginTimeout)
 	defer cancel()
 	_ = c.SetDeadline(srv.cfg.Now().Add(srv.cfg.LoginTimeout))
-	s, err := v.login(ctx)
+	unblock := func() bool { return true }
+	if v.principal != nil {
+		unblock = context.AfterFunc(ctx, func() { _ = c.SetDeadline(past()) })
+	}
+	s, err := v.login(loginCtx)
 	if err != nil || s == nil {
-		v.goodbye(ctx, err)
-		return
+		unblock()
+		v.goodbye(loginCtx, err)
+		return err
 	}
 	srv.strangers.leave(c)
-	_ = c.SetDeadline(time.Time{})
+	if unblock() {
+		_ = c.SetDeadline(time.Time{})
+	}
 	cancel()
-	srv.serveSession(s)
+	if v.principal != nil {
+		defer s.endWith(ctx)()
+	}
+	return srv.serveSession(s)
 }
 
 func (v *visitor) whence() {
@@ -211,6 +232,12 @@ func (v *visitor) login(ctx context.Context) (*session, error) {
 	}
 	if err := v.names(); err != nil {
 		return nil, err
+	}
+	if v.principal != nil {
+		if err := v.introduce(ctx); err != nil {
+			return nil, err
+		}
+		return v.connect(ctx)
 	}
 	if err := v.authenticate(ctx); err != nil {
 		return nil, err
@@ -301,6 +328,9 @@ func (v *visitor) version() error {
 // names reads who asks for what.
 func (v *visitor) names() error {
 	v.user, _ = v.startup.Get("user")
+	if v.principal != nil {
+		v.user = v.principal.Subject.User
+	}
 	v.database, _ = v.startup.Get("database")
 	v.application, _ = v.startup.Get("application_name")
 	if v.user == "" {
@@ -364,11 +394,14 @@ func (v *visitor) authenticate(ctx context.Context) error {
 // connect opens the way to the warehouse and tells the client what it is.
 func (v *visitor) connect(ctx context.Context) (*session, error) {
 	srv := v.srv
+	login, err := v.warehouseLogin(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if n := srv.caps.enter(v.user, srv.operator(v.user), &srv.cfg); n != nil {
 		return nil, v.loginFailed(ctx, n, "connection limit")
 	}
-	login := v.warehouseLogin()
-	up, err := srv.cfg.Dialer.Dial(ctx, login, v.upParams())
+	up, err := v.dial(ctx, login)
 	if err != nil {
 		srv.caps.leave(v.user)
 		return nil, v.dialFailed(ctx, login, err)
@@ -381,15 +414,6 @@ func (v *visitor) connect(ctx context.Context) (*session, error) {
 	}
 	srv.metrics.logins.WithLabelValues("ok").Inc()
 	return s, nil
-}
-
-func (v *visitor) warehouseLogin() pgauth.Login {
-	var groups []string
-	if v.account != nil {
-		groups = v.account.Groups
-	}
-	login := v.srv.cfg.Directory.Warehouse(v.user, groups, v.rule.Method)
-	return login.For(v.user, v.result.Password)
 }
 
 // upParams returns the client's start-up parameters: they go up as they are,
@@ -422,7 +446,12 @@ func (v *visitor) session(up *backend.Conn) *session {
 	}
 	s.env.Redshift = s.env.Redshift || up.Redshift
 	s.pathStale = true
-	s.conn = srv.cfg.Engine.NewConn(v.subject(up))
+	if v.principal != nil {
+		s.conn = v.principalConn(up)
+		s.principal, s.runID, s.readOnly = true, v.principal.RunID, up.ReadOnly
+	} else {
+		s.conn = srv.cfg.Engine.NewConn(v.subject(up))
+	}
 	s.base = v.base(s, up)
 	s.log = srv.cfg.Log.With(slog.String("session", s.name))
 	return s
@@ -431,7 +460,7 @@ func (v *visitor) session(up *backend.Conn) *session {
 func (v *visitor) subject(up *backend.Conn) policy.Subject {
 	sub := policy.Subject{
 		User: v.user, AuthUser: v.result.AuthUser, Role: up.User, Database: v.database, ApplicationName: v.application,
-		ClientIP: v.addr.Addr(), Via: "wire", Environment: v.srv.cfg.Environment,
+		ClientIP: v.addr.Addr(), Via: viaWire, Environment: v.srv.cfg.Environment,
 	}
 	if v.account != nil {
 		sub.Groups = v.account.Groups
@@ -447,9 +476,10 @@ func (v *visitor) subject(up *backend.Conn) policy.Subject {
 func (v *visitor) base(s *session, up *backend.Conn) audit.Event {
 	ev := audit.Event{
 		Node: v.srv.cfg.Node, Session: s.name, User: v.user, ClientAddr: v.where(), Database: v.database, Role: up.User,
-		ApplicationName: v.application, BackendPID: up.PID, Via: "wire", Durability: audit.Ordered, OnFailure: audit.ClosedForWrites,
+		ApplicationName: v.application, BackendPID: up.PID, Durability: audit.Ordered, OnFailure: audit.ClosedForWrites,
 		Team: s.conn.Team(), Tool: s.conn.Tool(),
 	}
+	v.mark(&ev)
 	if v.result.AuthUser != v.user {
 		ev.AuthUser = v.result.AuthUser
 	}
@@ -480,7 +510,10 @@ func (v *visitor) welcome(s *session, up *backend.Conn) error {
 }
 
 func (v *visitor) where() string {
-	if v.unix || !v.addr.IsValid() {
+	switch {
+	case v.principal != nil && v.principal.Subject.ClientIP.IsValid():
+		return v.principal.Subject.ClientIP.String() // of the person's browser
+	case v.unix || !v.addr.IsValid():
 		return "local"
 	}
 	return v.addr.String()
@@ -507,8 +540,9 @@ func (v *visitor) loginFailed(ctx context.Context, n *pgwire.Notice, reason stri
 func (v *visitor) recordLogin(ctx context.Context, state, reason string) {
 	ev := audit.Event{
 		Kind: audit.KindLogin, User: v.user, Database: v.database, ClientAddr: v.where(), ApplicationName: v.application,
-		Verdict: audit.VerdictDeny, SQLState: state, Reason: reason, Via: "wire", OnFailure: audit.Open, Durability: audit.Ordered,
+		Verdict: audit.VerdictDeny, SQLState: state, Reason: reason, OnFailure: audit.Open, Durability: audit.Ordered,
 	}
+	v.mark(&ev)
 	if err := v.srv.cfg.Recorder.Record(ctx, &ev); err != nil {
 		v.srv.metrics.auditErrors.Inc()
 	}
@@ -519,7 +553,7 @@ func (srv *Server) operator(user string) bool {
 }
 
 // serveSession runs a session from its first record to its last.
-func (srv *Server) serveSession(s *session) {
+func (srv *Server) serveSession(s *session) error {
 	ev := s.base
 	ev.Kind = audit.KindSessionStart
 	s.event(srv.ctx, &ev)
@@ -536,6 +570,7 @@ func (srv *Server) serveSession(s *session) {
 	ev.Held = srv.cfg.Now().Sub(s.since)
 	ev.Reason = endReason(err)
 	s.event(srv.ctx, &ev)
+	return err
 }
 
 func endReason(err error) string {

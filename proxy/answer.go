@@ -53,6 +53,7 @@ func (s *session) parameterLocked(body []byte) {
 	if !ok {
 		return
 	}
+	s.readOnlyLocked(name, value)
 	s.env.set(string(name), string(value))
 }
 
@@ -181,11 +182,13 @@ func inner(b *policy.Batch, st *policy.Statement) *policy.Batch {
 }
 
 func (s *session) openTxLocked(now time.Time) {
+	s.srv.sessions.moved()
 	s.txs++
 	s.tx.open, s.tx.id, s.tx.since, s.tx.modes = true, s.txs, now, ""
 }
 
 func (s *session) endTxLocked(how string, now time.Time) {
+	s.srv.sessions.moved()
 	if s.tx.open {
 		s.endedTx = append(s.endedTx, endedTx{how: how, tx: s.tx, at: now})
 	}

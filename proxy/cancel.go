@@ -21,7 +21,7 @@ func (srv *Server) cancelRequest(ctx context.Context, pid uint32, key []byte) {
 		srv.metrics.cancels.WithLabelValues("unknown").Inc()
 		return
 	}
-	if s.cancelByUser(ctx, nil, audit.StopUser) {
+	if s.cancelStatement(ctx, anyStatement, nil, audit.StopUser) {
 		srv.metrics.cancels.WithLabelValues("sent").Inc()
 		ev := s.base
 		ev.Kind, ev.Reason = audit.KindCancel, "request"
@@ -31,10 +31,14 @@ func (srv *Server) cancelRequest(ctx context.Context, pid uint32, key []byte) {
 	srv.metrics.cancels.WithLabelValues("idle").Inc()
 }
 
-// cancelByUser cancels what the session waits for or runs. Notice nil leaves
-// the client the server's own words.
-func (s *session) cancelByUser(ctx context.Context, notice *pgwire.Notice, stop string) bool {
+// cancelStatement cancels what the session waits for or runs, if it is that
+// statement. Notice nil leaves the client the server's own words.
+func (s *session) cancelStatement(ctx context.Context, statement uint64, notice *pgwire.Notice, stop string) bool {
 	s.mu.Lock()
+	if !s.isAtLocked(statement) {
+		s.mu.Unlock()
+		return false
+	}
 	if s.inRoom {
 		s.unqueue = stop
 		s.mu.Unlock()

@@ -275,7 +275,7 @@ func (c *consoleSession) act(ctx context.Context, word []string) (tag string, er
 	}
 	ev := audit.Event{
 		Kind: audit.KindOperatorAction, User: c.v.user, ClientAddr: c.v.where(), What: strings.ToLower(word[0]), Reason: strings.ToLower(arg),
-		Via: "console", Durability: audit.Durable, OnFailure: audit.Open, ApplicationName: c.v.application,
+		Via: "console", ApplicationName: c.v.application,
 	}
 	switch word[0] {
 	case "CANCEL", "TERMINATE", "KILL", "RELEASE":
@@ -283,10 +283,10 @@ func (c *consoleSession) act(ctx context.Context, word []string) (tag string, er
 		if _, err := fmt.Sscanf(arg, "%d", &pid); err != nil {
 			return "", fmt.Errorf("%s needs the process id of a backend", word[0])
 		}
-		c.record(ctx, &ev)
+		c.srv.recordAct(ctx, &ev)
 		return word[0], c.onPID(ctx, word[0], pid)
 	case "RELOAD":
-		c.record(ctx, &ev)
+		c.srv.recordAct(ctx, &ev)
 		if c.srv.cfg.ConsoleHooks.Reload == nil {
 			return "", errors.New("there is nothing to reload")
 		}
@@ -294,7 +294,7 @@ func (c *consoleSession) act(ctx context.Context, word []string) (tag string, er
 	case "OBSERVE":
 		switch arg {
 		case "ON", "OFF":
-			c.record(ctx, &ev)
+			c.srv.recordAct(ctx, &ev)
 			c.srv.cfg.Engine.SetObserve(arg == "ON")
 			return "OBSERVE", nil
 		}
@@ -320,10 +320,4 @@ func (c *consoleSession) onPID(ctx context.Context, verb string, pid uint32) err
 		return fmt.Errorf("%s %d: %s", strings.ToLower(verb), pid, why)
 	}
 	return nil
-}
-
-func (c *consoleSession) record(ctx context.Context, ev *audit.Event) {
-	if err := c.srv.cfg.Recorder.Record(ctx, ev); err != nil {
-		c.srv.metrics.auditErrors.Inc()
-	}
 }

@@ -19,6 +19,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	e := s.srv.newExec(s)
 	e.batch = b
 	s.statement++ // one number for all that the record says of it
+	e.id = s.statement
 	s.mu.Lock()
 	st := &s.deciding
 	*st = s.st
@@ -29,7 +30,9 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 	s.mu.Unlock()
 	facts := s.executed(b)
 
+	e.judged = facts
 	entered := s.srv.cfg.Now()
+	e.asked = entered
 	s.chargeIdle(entered)
 	now, waited := entered, false
 	for ; ; waited = true {
@@ -38,7 +41,7 @@ func (s *session) decide(ctx context.Context, b *policy.Batch, protocol string, 
 			break
 		}
 		if !waited {
-			s.enterRoom()
+			s.enterRoom(e)
 			s.tellQueued(&e.dec)
 			s.recordDecision(ctx, e, protocol)
 		}
@@ -105,12 +108,37 @@ func (s *session) executed(b *policy.Batch) *policy.Batch {
 	return b
 }
 
+// waiting is a statement in the waiting room, as others may see it: its
+// execution is clientPump's alone until it goes up.
+type waiting struct {
+	id       uint64
+	batch    *policy.Batch
+	asked    time.Time
+	class    string
+	queue    string
+	why      string
+	position int
+	maxWait  time.Duration
+	text     bool // its text may be shown
+}
+
 // enterRoom: from the notice that it is queued to the decision that lets it go
 // a statement can be cancelled as one that waits.
-func (s *session) enterRoom() {
+func (s *session) enterRoom(e *exec) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inRoom, s.unqueue = true, ""
+	s.waitsLocked(e)
+}
+
+// waitsLocked notes how e waits now.
+func (s *session) waitsLocked(e *exec) {
+	d := &e.dec
+	s.room = waiting{
+		id: e.id, batch: e.batch, asked: e.asked, class: d.Class, queue: d.QueueName, why: d.QueueWhy,
+		position: d.Position, maxWait: d.MaxWait, text: d.Audit.Text != policy.TextNone,
+	}
+	s.srv.sessions.moved()
 }
 
 // leaveRoom returns who cancelled the statement, empty if nobody did.
@@ -118,7 +146,8 @@ func (s *session) leaveRoom() (by string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	by = s.unqueue
-	s.inRoom, s.unqueue = false, ""
+	s.inRoom, s.unqueue, s.room = false, "", waiting{}
+	s.srv.sessions.moved()
 	return by
 }
 
@@ -131,13 +160,8 @@ func (s *session) tellQueued(d *policy.Decision) {
 // refusal if somebody cancelled it, an error if the session ended.
 func (s *session) waitTurn(e *exec, entered time.Time) (*pgwire.Notice, error) {
 	s.mu.Lock()
-	s.queued = e
+	s.waitsLocked(e)
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.queued = nil
-		s.mu.Unlock()
-	}()
 	deadline := s.srv.cfg.Now().Add(requeueEvery)
 	if last := entered.Add(e.dec.MaxWait); e.dec.MaxWait > 0 && last.Before(deadline) {
 		deadline = last
@@ -173,6 +197,8 @@ func (s *session) waitTurn(e *exec, entered time.Time) (*pgwire.Notice, error) {
 // forwardedLocked notes that e is about to go up.
 func (s *session) forwardedLocked(e *exec, now time.Time) {
 	e.began = now
+	s.newest = e.id
+	s.srv.sessions.moved()
 	e.stalled = s.out.Stalled()
 	b := e.batch
 	s.standing = e.dec

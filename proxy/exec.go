@@ -13,14 +13,17 @@ import (
 // It lives in a slot of its session; the machine's entries name the slot.
 type exec struct {
 	ref    int32
+	id     uint64 // of the record
 	batch  *policy.Batch
+	judged *policy.Batch // whose facts were decided: of EXECUTE what it executes
 	dec    policy.Decision
 	ticket policy.Ticket
 	ev     audit.Event // of the intent; becomes the outcome
 
-	idx      int  // statement of the batch the server is at
-	turns    int  // Executes that went up and are not answered
-	cursor   bool // an Execute of a portal that no Bind made
+	idx      int       // statement of the batch the server is at
+	turns    int       // Executes that went up and are not answered
+	cursor   bool      // an Execute of a portal that no Bind made
+	asked    time.Time // when it was decided first
 	began    time.Time
 	firstRow time.Time
 	ended    time.Time
@@ -75,6 +78,7 @@ func (s *session) finishLocked(e *exec, now time.Time) {
 		return
 	}
 	e.over, e.ended = true, now
+	s.srv.sessions.moved()
 	e.sent = s.out.Stalled() - e.stalled
 	s.m.Forget(e.ref)
 	s.execs[e.ref] = nil

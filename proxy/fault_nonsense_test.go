@@ -93,7 +93,7 @@ func nonsense(r *rand.Rand, tags string) []byte {
 // outcome.
 func settled(t *testing.T, d *door) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); len(d.Snapshot()) > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(15 * time.Second); len(d.Snapshot().Sessions) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("still there: %+v", d.Snapshot())
 		}

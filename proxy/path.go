@@ -22,10 +22,10 @@ const pathSQL = `/* lockkeeper search_path */ SELECT s.temp,
 const pathTimeout = time.Second
 
 // refreshPath reads the session's search_path again where it may have moved
-// and a rule could depend on it. It asks only where the question is harmless:
+// and a rule could depend on it, or the record of a principal's statement. It asks only where the question is harmless:
 // outside transactions, or inside one that has read something already.
 func (s *session) refreshPath(ctx context.Context) error {
-	if !s.srv.cfg.Engine.NeedsSearchPath() {
+	if !s.principal && !s.srv.cfg.Engine.NeedsSearchPath() {
 		return nil
 	}
 	s.mu.Lock()

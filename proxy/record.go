@@ -46,7 +46,22 @@ func (s *session) recordIntent(ctx context.Context, e *exec, protocol string, bo
 	s.describe(e, audit.KindIntent, protocol)
 	e.ev.Time = now
 	s.detail(e, protocol, body)
+	s.resolved(e)
 	return s.srv.cfg.Recorder.Record(ctx, &e.ev)
+}
+
+// resolved adds what the names of a principal's statement meant.
+func (s *session) resolved(e *exec) {
+	n := e.dec.Names
+	if n == nil {
+		return
+	}
+	ev, b := &e.ev, e.judged
+	ev.ResolvedReads, ev.ResolvedWrites, ev.ResolvedFunctions, ev.Expanded = n.Reads, n.Writes, n.Functions, n.Expanded
+	ev.Unread = b.Unknown&^(policy.UnknownWhere|policy.UnknownLimit) != 0 || b.Verbs.Has(policy.VerbUnknown)
+	s.mu.Lock()
+	ev.Temp = s.madeTemp || b.Features&policy.FeatTemp != 0
+	s.mu.Unlock()
 }
 
 // detail adds full text and parameters where the policy asks for them.
@@ -130,6 +145,8 @@ func (s *session) recordOutcome(e *exec) {
 	ev.Kind = audit.KindOutcome
 	ev.Time = e.ended
 	ev.Params, ev.Tags = nil, nil
+	ev.ResolvedReads, ev.ResolvedWrites, ev.ResolvedFunctions = nil, nil, nil
+	ev.Expanded, ev.Unread, ev.Temp = false, false, false
 	ev.Text, ev.TextTruncated = "", false
 	ev.Queue = e.queued
 	ev.Exec = e.ended.Sub(e.began)

@@ -169,7 +169,7 @@ func (s *session) down(p []byte) error {
 // class says; clientPump sees the same end of the connection.
 func (s *session) clientLost(err error) error {
 	s.muted.Store(true)
-	_ = s.client.SetReadDeadline(time.Unix(1, 0))
+	_ = s.client.SetReadDeadline(past())
 	s.mu.Lock()
 	running := s.m.Owed() > 0
 	s.mu.Unlock()

@@ -47,7 +47,10 @@ type session struct {
 	base   audit.Event // who: copied into every event
 	key    []byte      // our cancel key
 	nonce  string      // name of the statement that cannot exist
+	runID  string      // of the office; empty: none
 	since  time.Time
+
+	principal bool // the house itself brought it
 
 	busy  atomic.Bool   // clientPump holds a message it has read
 	muted atomic.Bool   // the client gets nothing any more
@@ -87,8 +90,9 @@ type session struct {
 	lastCancel *pgwire.Notice // of the unit before
 	rel        *released
 	unitLost   *pgwire.Notice // a release ended the open unit after it ran something
-	queued     *exec          // in the waiting room
 	inRoom     bool           // a statement was queued and is not yet let go
+	room       waiting        // and this is how it waits
+	newest     uint64         // number of the newest statement that went up
 	unqueue    string         // who cancelled it
 	breaking   bool           // a CopyFail of ours is up in place of a message
 	broke      bool           // and it was what ended the copy
@@ -105,6 +109,7 @@ type session struct {
 	noticed    bool
 	tried      policy.ReleaseMode // strongest rung taken in this transaction
 	madeTemp   bool               // temporary objects exist that no catalog knows
+	readOnly   bool               // the warehouse session is read-only and says so when it ceases to be
 	farewell   bool               // the warehouse has told the client that the session ends
 }
 
@@ -183,10 +188,9 @@ func (s *session) end(cause error) {
 		s.cond.Broadcast()
 	}
 	s.mu.Unlock()
-	past := time.Unix(1, 0)
-	_ = s.client.SetReadDeadline(past)
+	_ = s.client.SetReadDeadline(past())
 	if first {
-		_ = s.up.SetReadDeadline(past)
+		_ = s.up.SetReadDeadline(past())
 		_ = s.client.SetWriteDeadline(s.srv.cfg.Now().Add(s.srv.cfg.WriteTimeout))
 	}
 }

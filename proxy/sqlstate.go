@@ -195,6 +195,18 @@ func warehouseRefused() *pgwire.Notice {
 	return n
 }
 
+func noWarehouseLogin(user string) *pgwire.Notice {
+	n := fatal(stateInvalidAuth, fmt.Sprintf("no warehouse login is set for %q; grant one", user), "warehouse_login")
+	n.Hint = "Runs of the office log in to the warehouse with a login of their own and never with a person's password."
+	return n
+}
+
+func leftReadOnly() *pgwire.Notice {
+	n := fatal(stateForbidden, "terminating connection: a read-only session must not leave its mode", "read_only")
+	n.Hint = "Something that was called changed default_transaction_read_only. Ask for a session that may write (access: read_write)."
+	return n
+}
+
 func protocolViolation() *pgwire.Notice {
 	return fatal(stateProtocol, "invalid message from the client: protocol synchronization was lost", "protocol")
 }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/lockkeeper/lockkeeper/policy"
 )
 
 // views are the tables of SHOW, by name, with their columns.
@@ -58,7 +56,7 @@ func (srv *Server) view(name string) [][]string {
 	case "queue":
 		return srv.viewQueue(now)
 	case "locks":
-		return srv.viewLocks()
+		return srv.viewLocks(now)
 	case "quotas":
 		return srv.viewQuotas(now)
 	case "classes":
@@ -86,15 +84,11 @@ func pairs(f func() [][2]string) [][]string {
 	return out
 }
 
-func (srv *Server) sorted() []SessionInfo {
-	all := srv.Snapshot()
-	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
-	return all
-}
-
 func (srv *Server) viewSessions(now time.Time) [][]string {
 	var out [][]string
-	for _, s := range srv.sorted() {
+	all, _ := srv.activity()
+	for i := range all {
+		s := &all[i]
 		tx := ""
 		if !s.TxSince.IsZero() {
 			tx = since(now, s.TxSince)
@@ -109,13 +103,16 @@ func (srv *Server) viewSessions(now time.Time) [][]string {
 
 func (srv *Server) viewStatements(now time.Time) [][]string {
 	var out [][]string
-	for _, s := range srv.sorted() {
-		if s.Statement == "" && s.State != "active" && s.State != "queued" {
-			continue
+	_, busy := srv.activity()
+	for i := range busy {
+		s := &busy[i]
+		began := s.Started
+		if began.IsZero() {
+			began = s.Asked
 		}
 		out = append(out, []string{
-			pid(s.PID), s.User, s.Class, s.State, since(now, s.StateSince), strconv.FormatInt(s.Rows, 10),
-			strconv.FormatInt(s.BytesOut, 10), s.Fingerprint, s.Statement,
+			pid(s.PID), s.User, s.Class, s.State, since(now, began), strconv.FormatInt(s.Rows, 10),
+			strconv.FormatInt(s.BytesOut, 10), s.Fingerprint, s.Text,
 		})
 	}
 	return out
@@ -123,7 +120,7 @@ func (srv *Server) viewStatements(now time.Time) [][]string {
 
 func (srv *Server) viewQueue(now time.Time) [][]string {
 	var out [][]string
-	for _, q := range srv.cfg.Engine.QueueInfo(now) {
+	for _, q := range srv.queue(now) {
 		out = append(out, []string{q.Class, strconv.Itoa(q.Position), q.User, short(q.Waited), q.Why})
 	}
 	return out
@@ -131,23 +128,13 @@ func (srv *Server) viewQueue(now time.Time) [][]string {
 
 // viewLocks shows the edges of the last look; an empty table means that
 // nobody of ours waited then.
-func (srv *Server) viewLocks() [][]string {
-	srv.locks.mu.Lock()
-	edges := append([]policy.LockEdge(nil), srv.locks.edges...)
-	fresh := srv.cfg.Now().Sub(srv.locks.looked) < 5*time.Second
-	srv.locks.mu.Unlock()
-	if !fresh {
-		return nil
-	}
-	byPID := make(map[uint32]SessionInfo)
-	for _, s := range srv.Snapshot() {
-		byPID[s.PID] = s
-	}
+func (srv *Server) viewLocks(now time.Time) [][]string {
 	var out [][]string
-	for _, e := range edges {
-		w, h := byPID[e.Waiter], byPID[e.Holder]
+	all, _ := srv.activity()
+	for _, e := range srv.lockInfo(now, all) {
+		w, h := &e.Waiter, &e.Holder
 		out = append(out, []string{
-			pid(e.Waiter), w.User, w.Class, pid(e.Holder), h.User, h.Class, h.State, strings.Join(e.Relations, ", "), e.Mode,
+			pid(w.PID), w.User, w.Class, pid(h.PID), h.User, h.Class, h.State, strings.Join(e.Relations, ", "), e.Mode,
 		})
 	}
 	return out

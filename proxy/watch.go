@@ -116,7 +116,7 @@ func (s *session) tick() {
 	s.mu.Unlock()
 
 	if gated && hungUp(s.client) {
-		_ = s.client.SetReadDeadline(time.Unix(1, 0))
+		_ = s.client.SetReadDeadline(past())
 		s.vanished()
 		return
 	}
@@ -208,7 +208,7 @@ func (s *session) stalled(ctx context.Context, unit uint64, d *policy.Decision) 
 	s.muted.Store(true)
 	// The write under way ends. Under mu, so that the deadline cannot come
 	// behind the one that speakAgain sets when the unit is over.
-	_ = s.client.SetWriteDeadline(time.Unix(1, 0))
+	_ = s.client.SetWriteDeadline(past())
 	s.mu.Unlock()
 	s.cancelUnit(ctx, unit, notice, audit.StopTimeout)
 }

@@ -191,7 +191,7 @@ func testFilter(t *testing.T, p Place) {
 		Kind: audit.KindIntent, User: "anna", Session: "s1", Fingerprint: "f1", SQLState: "00000", Class: "bi", Text: "Select a\n\"b\"",
 		Reads: []string{"public.orders"}, Time: noon(),
 	}
-	events := make([]audit.Event, 10)
+	events := make([]audit.Event, 12)
 	for i := range events {
 		events[i] = base
 		events[i].TxID = uint64(i)
@@ -205,6 +205,8 @@ func testFilter(t *testing.T, p Place) {
 	events[7].Reads, events[7].Relations = nil, []string{"orders"}
 	events[8].Reads, events[8].Text = []string{"public.preorders"}, "orders"
 	events[9].Text, events[9].Message, events[9].Time = "", "GRÜN", noon().Add(2*time.Hour)
+	events[10] = audit.Event{Kind: audit.KindResultRead, Run: "r_1", TxID: 10, Time: noon(), ResolvedReads: []string{"?hidden.base"}}
+	events[11] = audit.Event{Kind: audit.KindIntent, Run: "r_12", TxID: 11, Time: noon(), Message: "r_1", ResolvedWrites: []string{"?base"}}
 	add(t, sink, events...)
 
 	for _, test := range []struct {
@@ -215,6 +217,9 @@ func testFilter(t *testing.T, p Place) {
 		{"user", audit.Filter{User: "anna"}, []uint64{0, 1, 3, 4, 5, 6, 7, 8, 9}},
 		{"quoted user", audit.Filter{User: `an"na`}, []uint64{2}},
 		{"session", audit.Filter{Session: "s2"}, []uint64{3}},
+		{"run", audit.Filter{Run: "r_1"}, []uint64{10}},
+		{"resolved table", audit.Filter{Table: "base"}, []uint64{10, 11}},
+		{"resolved table with schema", audit.Filter{Table: "hidden.base"}, []uint64{10}},
 		{"fingerprint", audit.Filter{Fingerprint: "f2"}, []uint64{4}},
 		{"kind", audit.Filter{Kinds: []audit.Kind{audit.KindOutcome, audit.KindLoss}}, []uint64{4}},
 		{"sqlstate", audit.Filter{SQLState: "57014"}, []uint64{5}},
@@ -224,7 +229,7 @@ func testFilter(t *testing.T, p Place) {
 		{"text", audit.Filter{Text: "SELECT A\n\"B"}, []uint64{0, 1, 2, 3, 4, 5, 6, 7}},
 		{"message", audit.Filter{Text: "grün"}, []uint64{9}},
 		{"since", audit.Filter{Since: noon().Add(time.Hour)}, []uint64{3, 9}},
-		{"until", audit.Filter{Until: noon().Add(time.Hour)}, []uint64{0, 1, 2, 4, 5, 6, 7, 8}},
+		{"until", audit.Filter{Until: noon().Add(time.Hour)}, []uint64{0, 1, 2, 4, 5, 6, 7, 8, 10, 11}},
 		{"since and until", audit.Filter{Since: noon().Add(time.Minute), Until: noon().Add(90 * time.Minute)}, []uint64{3}},
 		{"two of them", audit.Filter{User: "anna", Class: "etl"}, []uint64{5}},
 		{"nothing", audit.Filter{User: "nobody"}, nil},
@@ -341,10 +346,15 @@ func testTailFilter(t *testing.T, p Place) {
 	defer closed(t, sink)
 	events := numbered(10)
 	events[2].User, events[7].User = "anna", "anna"
+	events[4].Run, events[8].Run = "r_1", "r_1"
 	add(t, sink, events...)
 	got := follow(t, p, 0, audit.Filter{User: "anna"}, 2, func(int) {})
 	if diff := cmp.Diff([]string{"3", "8"}, texts(got)); diff != "" {
 		t.Errorf("tail (-want +got):\n%s", diff)
+	}
+	got = follow(t, p, 5, audit.Filter{Run: "r_1"}, 1, func(int) {})
+	if diff := cmp.Diff([]string{"9"}, texts(got)); diff != "" {
+		t.Errorf("tail of a run (-want +got):\n%s", diff)
 	}
 }
 

@@ -31,7 +31,7 @@ func newMatcher(f audit.Filter) *matcher {
 		// end and still before it: Filter.Match decides.
 		m.until = audit.AppendTime(nil, f.Until.Add(time.Microsecond))
 	}
-	for _, value := range []string{f.User, f.Session, f.Fingerprint, f.SQLState, f.Class} {
+	for _, value := range []string{f.User, f.Session, f.Run, f.Fingerprint, f.SQLState, f.Class} {
 		if value != "" {
 			m.needles = append(m.needles, append([]byte{':'}, quoted(value)...))
 		}

@@ -38,7 +38,8 @@
 //
 // Keys of set and decide: user auth_user team tool database role client_ip via
 // environment path (a comma between schemas; - for unknown) tx (idle, active,
-// failed) held unit dialect now (RFC 3339).
+// failed) held unit dialect now (RFC 3339); of a principal: urgency actor
+// actor_team read_only.
 //
 // SQL is read by the parser that the caller brings; this package knows none.
 package policytest
@@ -187,6 +188,18 @@ type setting struct {
 	state   policy.SessionState
 	dialect string
 	as      string
+
+	actor    policy.Subject // no user: none
+	readOnly bool
+}
+
+// conn returns the connection of who asks.
+func (s *setting) conn(e *policy.Engine) *policy.Conn {
+	p := policy.Principal{Subject: s.subject, Via: s.subject.Via, Urgency: s.subject.Urgency, ReadOnly: s.readOnly}
+	if s.actor.User != "" {
+		p.Actor = &s.actor
+	}
+	return e.NewConnFor(&p)
 }
 
 func newRunner(cfg Config) *runner {
@@ -283,6 +296,14 @@ func (r *runner) setOne(s *setting, key, value string) error {
 		u.Via = value
 	case "environment":
 		u.Environment = value
+	case "urgency":
+		u.Urgency = value
+	case "actor":
+		s.actor.User, s.actor.AuthUser = value, value
+	case "actor_team":
+		s.actor.Groups = list(value)
+	case "read_only":
+		s.readOnly = value != "no"
 	case "client_ip":
 		ip, err := netip.ParseAddr(value)
 		if err != nil {
@@ -348,7 +369,7 @@ func (r *runner) flight(sql string, args []string) (f *flight, keep bool, err er
 	if err != nil {
 		return nil, false, err
 	}
-	f = &flight{name: s.as, conn: r.engine.NewConn(s.subject), batch: b, state: s.state, began: r.now, story: r}
+	f = &flight{name: s.as, conn: s.conn(r.engine), batch: b, state: s.state, began: r.now, story: r}
 	f.ticket.Waker = f
 	return f, s.as != "", nil
 }

@@ -103,6 +103,9 @@ func (f *facts) absorb(g *facts) {
 	if g.Cursor != "" {
 		f.Cursor = g.Cursor
 	}
+	if g.Setting != "" {
+		f.Setting, f.SettingValue = g.Setting, g.SettingValue
+	}
 }
 
 // function lists a function called.

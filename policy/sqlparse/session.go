@@ -34,13 +34,16 @@ func (w *walker) set(s *pg.VariableSetStmt) {
 	switch {
 	case s.GetName() == "TRANSACTION":
 		w.Tx = policy.TxSet
+		w.TxModes = txModes(s.GetArgs())
 		w.feat(policy.FeatSetLocal)
 	case s.GetName() == "TRANSACTION SNAPSHOT":
 		w.Tx = policy.TxSet
+		w.TxModes = "SNAPSHOT"
 		w.Setting = "transaction"
 		w.feat(policy.FeatSetLocal)
 	case s.GetName() == "SESSION CHARACTERISTICS":
 		w.Setting = "session characteristics"
+		w.TxModes = txModes(s.GetArgs())
 		w.feat(policy.FeatSet)
 	case s.GetIsLocal():
 		w.feat(policy.FeatSetLocal)
@@ -87,7 +90,7 @@ func (w *walker) discard(m pg.DiscardMode) {
 	}
 }
 
-// txModes writes the modes of a BEGIN as SQL.
+// txModes writes the modes of a transaction as SQL.
 func txModes(options []*pg.Node) string {
 	var out []string
 	for _, o := range options {

@@ -27,6 +27,7 @@ type Conn struct {
 	// Redshift's 8.0.2; 0 if unreadable.
 	VersionNum int
 	TLS        bool
+	ReadOnly   bool // it began with ReadOnlyParam
 	// NoticesHangup: the server looks while it runs whether we are still there.
 	NoticesHangup bool
 

@@ -72,20 +72,55 @@ func (d *Dialer) learn(c *Conn, checkRefused bool) {
 func (d *Dialer) Dial(ctx context.Context, login pgauth.Login, params []pgwire.Param) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.ConnectTimeout)
 	defer cancel()
+	return d.dial(ctx, login, params, false)
+}
+
+// DialReadOnly is Dial for a session that must not write: it begins with
+// default_transaction_read_only. Redshift does not know that; Conn.ReadOnly
+// says whether the session has it.
+func (d *Dialer) DialReadOnly(ctx context.Context, login pgauth.Login, params []pgwire.Param) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.ConnectTimeout)
+	defer cancel()
+	c, err := d.dial(ctx, login, params, true)
+	if err != nil {
+		return nil, err
+	}
+	if value, told := c.Param(ReadOnlyParam); told && c.ReadOnly && value != "on" {
+		c.Reader.Close()
+		_ = c.Close()
+		return nil, ErrNotReadOnly // a pooler between us and the server has lost it
+	}
+	return c, nil
+}
+
+func (d *Dialer) dial(ctx context.Context, login pgauth.Login, params []pgwire.Param, readOnly bool) (*Conn, error) {
+	know := d.learnt()
 	p := d.planFor(params)
+	p.readOnly = readOnly && !know.redshift
+	p.sure = p.sure && (know.seen || !p.readOnly)
 	c, err := d.session(ctx, login, d.startup(login, params, p))
 	if p.sure || !parameterRefused(err) {
 		if err == nil {
-			c.NoticesHangup = p.check
+			c.NoticesHangup, c.ReadOnly = p.check, p.readOnly
 			d.learn(c, false)
 		}
 		return c, err
 	}
-	c, err = d.session(ctx, login, d.startup(login, params, d.safer()))
-	if err == nil {
-		d.learn(c, p.check)
+	safer := d.safer()
+	safer.readOnly = p.readOnly && know.seen
+	c, err = d.session(ctx, login, d.startup(login, params, safer))
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	c.ReadOnly = safer.readOnly
+	d.learn(c, p.check)
+	if p.readOnly && !c.ReadOnly && !d.learnt().redshift {
+		// It was something else that was refused, and this server knows the mode.
+		c.Reader.Close()
+		_ = c.Close()
+		return d.dial(ctx, login, params, readOnly) // now that it is known what it is
+	}
+	return c, nil
 }
 
 // parameterRefused reports an error that an unknown start-up parameter, or one

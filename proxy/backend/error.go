@@ -16,6 +16,7 @@ var (
 	ErrClear       = errors.New("warehouse asks for a clear password over a network without TLS")
 	ErrAuthMethod  = errors.New("warehouse asks for a login method that is not supported")
 	ErrProtocol    = errors.New("warehouse breaks the protocol")
+	ErrNotReadOnly = errors.New("warehouse session did not become read-only")
 	ErrNoKey       = errors.New("warehouse gave no key to cancel with")
 )
 

@@ -15,6 +15,10 @@ const (
 	checkParam   = "client_connection_check_interval"
 	checkVersion = 140000 // first with checkParam
 	maxName      = 63     // bytes of an application_name (NAMEDATALEN - 1)
+
+	// ReadOnlyParam is the setting that makes the transactions of a session
+	// read-only. PostgreSQL 14 and later report it.
+	ReadOnlyParam = "default_transaction_read_only"
 )
 
 // awsParams are what the drivers of Redshift send and plain Postgres refuses.
@@ -27,7 +31,9 @@ var awsParams = [...]string{
 type plan struct {
 	aws   bool // the AWS drivers' own, if the client sent them
 	check bool // checkParam
-	sure  bool // nothing of it is a guess: a refusal is the client's business
+	// readOnly: ReadOnlyParam, which is no guess where the server was seen
+	readOnly bool
+	sure     bool // nothing of it is a guess: a refusal is the client's business
 }
 
 // planFor decides by what is known of the server so far.
@@ -73,6 +79,9 @@ func (d *Dialer) startup(login pgauth.Login, params []pgwire.Param, p plan) []pg
 	if p.check {
 		ms := strconv.FormatInt(int64(d.cfg.CheckInterval/time.Millisecond), 10)
 		out = append(out, pgwire.Param{Name: checkParam, Value: ms})
+	}
+	if p.readOnly {
+		out = append(out, pgwire.Param{Name: ReadOnlyParam, Value: "on"}) // the last of a name counts
 	}
 	return out
 }

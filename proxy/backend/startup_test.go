@@ -124,6 +124,80 @@ func TestStartupParameters(t *testing.T) {
 	}
 }
 
+// A session that must not write says so at its start, wherever that is known.
+func TestReadOnlyStartup(t *testing.T) {
+	t.Parallel()
+	up := params("user", "svc", "database", "dwh")
+	mode := params(ReadOnlyParam, "on")
+	aws := params("driver_version", "x")
+	redshift := []string{"server_version", "8.0.2", "padb_version", "1.0.63269"}
+	off := Config{CheckInterval: -1}
+	for name, c := range map[string]struct {
+		cfg     Config
+		scripts []proxytest.Script
+		client  []pgwire.Param
+		dials   int
+		want    [][]pgwire.Param
+		has     bool
+		err     error
+	}{
+		"Postgres": {
+			off, []proxytest.Script{let(ReadOnlyParam, "on")}, up, 2,
+			[][]pgwire.Param{slices.Concat(up, mode), slices.Concat(up, mode)}, true, nil,
+		},
+		"Redshift, not seen before": {
+			off, []proxytest.Script{refuse("42704"), let(redshift...)}, up, 2,
+			[][]pgwire.Param{slices.Concat(up, mode), up, up}, false, nil,
+		},
+		"configured Redshift": {
+			Config{CheckInterval: -1, Dialect: DialectRedshift},
+			[]proxytest.Script{let(redshift...)}, up, 1, [][]pgwire.Param{up}, false, nil,
+		},
+		"Postgres, not seen before, that refuses something else": {
+			off, []proxytest.Script{refuse("42704"), let(), let(ReadOnlyParam, "on")}, slices.Concat(up, aws), 1,
+			[][]pgwire.Param{slices.Concat(up, aws, mode), up, slices.Concat(up, mode)}, true, nil,
+		},
+		"a pooler that loses it": {
+			off, []proxytest.Script{let(ReadOnlyParam, "off")}, up, 1, [][]pgwire.Param{slices.Concat(up, mode)}, false, ErrNotReadOnly,
+		},
+		"a server that never takes it": {
+			Config{CheckInterval: -1, Dialect: DialectPostgres},
+			[]proxytest.Script{refuse("42704")}, up, 1, [][]pgwire.Param{slices.Concat(up, mode)}, false, &ServerError{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := proxytest.StartFake(t, c.scripts...)
+			c.cfg.Address = fake.Addr()
+			d := dialer(t, c.cfg)
+			for range c.dials {
+				conn, err := d.DialReadOnly(t.Context(), pgauth.Login{User: "svc"}, c.client)
+				refused := new(ServerError)
+				if !errors.Is(err, c.err) && !(errors.As(err, &refused) && errors.As(c.err, &refused)) {
+					t.Fatalf("dial: %v, want %v", err, c.err)
+				}
+				if err != nil {
+					continue
+				}
+				if conn.ReadOnly != c.has {
+					t.Errorf("session says read-only: %v", conn.ReadOnly)
+				}
+				_ = conn.Close()
+				conn.Reader.Close()
+			}
+			for i, want := range c.want {
+				got := <-fake.Startups
+				if diff := cmp.Diff(want, got.Params); diff != "" {
+					t.Errorf("connection %d (-want +got):\n%s", i+1, diff)
+				}
+			}
+			if len(fake.Startups) > 0 {
+				t.Errorf("%d more connections", len(fake.Startups))
+			}
+		})
+	}
+}
+
 // A server that a Dialer must not follow.
 func TestHostileServers(t *testing.T) {
 	t.Parallel()

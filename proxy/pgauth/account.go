@@ -21,6 +21,10 @@ const (
 	Password    Method = "password"    // clear password, checked here
 	Cert        Method = "cert"        // client certificate
 	Passthrough Method = "passthrough" // clear password, checked by the warehouse
+	// Internal is no way to prove anything: the house itself brings the client.
+	// No configuration names it; a directory sees it when it is asked as whom a
+	// principal goes on to the warehouse.
+	Internal Method = "internal"
 )
 
 // ParseMethod returns the method of that name.
