@@ -77,7 +77,16 @@ func CodeOf(err error) Code {
 
 // invalid is the error of one part of a request that is wrong.
 func invalid(pointer, format string, args ...any) *Error {
-	e := Errorf(Invalid, "invalid-request", format, args...)
+	e := Errorf(Invalid, "bad-request", format, args...)
 	e.Fields = []FieldError{{Pointer: pointer, Message: e.Text}}
 	return e
+}
+
+// orAbsent gives an ErrAbsent better words: a part of the request names what
+// does not exist.
+func orAbsent(err error, pointer, format string, args ...any) error {
+	if errors.Is(err, ErrAbsent) {
+		return invalid(pointer, format, args...)
+	}
+	return err
 }

@@ -1,9 +1,6 @@
 package admin
 
-import (
-	"crypto/rand"
-	"strings"
-)
+import "strings"
 
 // crockford is Crockford's base 32: no I, L, O, U, so that an id read aloud
 // comes back right.
@@ -27,12 +24,15 @@ const (
 
 // NewID returns a new id: the prefix and 16 random characters.
 func NewID(prefix string) string {
-	raw := make([]byte, idLength)
-	_, _ = rand.Read(raw) // never fails
-	for i, b := range raw {
-		raw[i] = crockford[b&31]
+	return prefix + randomText(idLength)
+}
+
+// known returns ErrAbsent for what cannot be an id: it never reaches the store.
+func known(prefix, id string) error {
+	if !IsID(prefix, id) {
+		return ErrAbsent
 	}
-	return prefix + string(raw)
+	return nil
 }
 
 // IsID reports whether s could have been made by NewID with this prefix.

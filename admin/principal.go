@@ -3,6 +3,7 @@ package admin
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Principal is somebody who can hold rights and log in: a person or a service.
@@ -84,8 +85,8 @@ func CleanLogin(s string) (string, error) {
 // text bounds a free text of a request.
 func text(pointer, s string, limit int) (string, error) {
 	s = strings.TrimSpace(s)
-	if len(s) > limit {
-		return "", invalid(pointer, "At most %d bytes.", limit)
+	if len(s) > limit || !utf8.ValidString(s) {
+		return "", invalid(pointer, "At most %d bytes of UTF-8.", limit)
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == '\x7f' }) {
 		return "", invalid(pointer, "No control characters.")

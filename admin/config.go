@@ -1,0 +1,89 @@
+package admin
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Config is what an Office stands on.
+type Config struct {
+	Store     Store
+	Journal   Journal
+	Vault     Vault
+	Passwords Passwords
+	Verifiers Verifiers
+	Revoker   Revoker    // nil: nothing goes on elsewhere, as in a command
+	Directory *Directory // refreshed after each change; nil: none in this process
+	Log       *slog.Logger
+
+	SessionIdle time.Duration // a page session that is silent for so long ends; 0: 12 h
+	SessionMax  time.Duration // and any after this; 0: 7 days
+
+	// RequiredGroup is the identity provider's group without which nobody comes
+	// in through it; empty: none.
+	RequiredGroup string
+	// GroupTeams names the team of a group; nil: the team of the same name.
+	// Groups without a team of ours mean nothing.
+	GroupTeams map[string]string
+	// Provision lets the identity provider bring in people we do not know.
+	// They have no rights until a team or an admin gives them some.
+	Provision bool
+}
+
+// Bounds of what Config may say.
+const (
+	defaultIdle = 12 * time.Hour
+	defaultMax  = 7 * 24 * time.Hour
+	longestMax  = 90 * 24 * time.Hour
+)
+
+// Validate fills in what is left out and says what is missing or wrong.
+func (c *Config) Validate() error {
+	if c.Store == nil || c.Journal == nil || c.Vault == nil || c.Passwords == nil || c.Verifiers == nil || c.Log == nil {
+		return errors.New("admin: Store, Journal, Vault, Passwords, Verifiers and Log are needed")
+	}
+	if c.SessionIdle == 0 {
+		c.SessionIdle = defaultIdle
+	}
+	if c.SessionMax == 0 {
+		c.SessionMax = defaultMax
+	}
+	if c.SessionIdle < time.Minute || c.SessionMax < c.SessionIdle || c.SessionMax > longestMax {
+		return errors.New("admin: a page session lasts between a minute and 90 days, and not longer silent than at all")
+	}
+	return nil
+}
+
+// DirectoryConfig is what a Directory stands on.
+type DirectoryConfig struct {
+	Store Store
+	Vault Vault
+	Log   *slog.Logger
+	Now   func() time.Time // nil: time.Now
+
+	Every    time.Duration // between looks for changes of other processes; 0: 3 s
+	MaxStale time.Duration // for which it answers without the store; 0: 15 min
+}
+
+const (
+	defaultEvery    = 3 * time.Second
+	defaultMaxStale = 15 * time.Minute
+)
+
+// Validate fills in what is left out and says what is missing.
+func (c *DirectoryConfig) Validate() error {
+	if c.Store == nil || c.Vault == nil || c.Log == nil {
+		return errors.New("admin: a directory needs Store, Vault and Log")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Every <= 0 {
+		c.Every = defaultEvery
+	}
+	if c.MaxStale <= 0 {
+		c.MaxStale = defaultMaxStale
+	}
+	return nil
+}
