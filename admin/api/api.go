@@ -14,7 +14,7 @@ import (
 type API struct {
 	cfg     Config
 	out     external
-	mux     *http.ServeMux
+	mux     *routed
 	huma    huma.API
 	routes  []route
 	limits  *buckets
@@ -28,6 +28,20 @@ type API struct {
 	cspReports    atomic.Uint64
 }
 
+// routed is a mux that remembers what it routes, so that a test can tell whether
+// all of it is in the OpenAPI document.
+type routed struct {
+	*http.ServeMux
+
+	patterns []string
+}
+
+// HandleFunc adds a route.
+func (m *routed) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	m.patterns = append(m.patterns, pattern)
+	m.ServeMux.HandleFunc(pattern, handler)
+}
+
 // New returns an API.
 func New(cfg Config) (*API, error) {
 	if err := cfg.Validate(); err != nil {
@@ -38,7 +52,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	a := &API{
-		cfg: cfg, out: out, mux: http.NewServeMux(),
+		cfg: cfg, out: out, mux: &routed{ServeMux: http.NewServeMux()},
 		limits: newBuckets(cfg.Rate), open: newBuckets(cfg.OpenRate), streams: newStreams(cfg.MaxStreams),
 	}
 	if a.files, err = newFiles(cfg.Files); err != nil {
@@ -55,7 +69,7 @@ func New(cfg Config) (*API, error) {
 }
 
 func (a *API) humaConfig() huma.Config {
-	format := huma.DefaultJSONFormat
+	format := strictFormat()
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info:    &huma.Info{Title: a.cfg.Title, Version: "1", Description: "What the pages of Lockkeeper use, and all that programs need. Unknown members and parameters are refused; answers may grow."},

@@ -25,6 +25,9 @@ func (a *API) admit(ctx context.Context, w http.ResponseWriter, r *http.Request,
 		}
 	}
 	c, err := a.authenticate(ctx, w, r, bearer, hasBearer)
+	if err != nil && !rt.open && !hasBearer {
+		a.dropSession(w, r, err)
+	}
 	if err != nil && !rt.open {
 		if wait, ok := a.open.take(a.cfg.Now(), a.address(r).String()); !ok {
 			return ctx, nil, limited(wait)
@@ -144,11 +147,14 @@ func (a *API) authenticate(ctx context.Context, w http.ResponseWriter, r *http.R
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.cfg.Office.BySession(ctx, secret, a.address(r))
-	if err != nil && admin.CodeOf(err) == admin.Unauthenticated && !secret.IsZero() {
-		http.SetCookie(w, a.out.dropped(a.out.cookieName())) // it will never be good again
+	return a.cfg.Office.BySession(ctx, secret, a.address(r))
+}
+
+// dropSession takes away a cookie that will never be good again.
+func (a *API) dropSession(w http.ResponseWriter, r *http.Request, err error) {
+	if admin.CodeOf(err) == admin.Unauthenticated && len(r.CookiesNamed(a.out.cookieName())) > 0 {
+		http.SetCookie(w, a.out.dropped(a.out.cookieName()))
 	}
-	return c, err
 }
 
 // byHeader takes whom the proxy vouches for. The session that goes with it saves

@@ -207,7 +207,10 @@ func (a *API) takeBody(w http.ResponseWriter, r *http.Request, rt route, op *hum
 		return fail("bad-request", "This operation takes no body.")
 	}
 	media := mediaType(r)
-	if _, allowed := op.RequestBody.Content[media]; !allowed || media != mediaJSON && media != mediaReport && fromCookie(c) {
+	if rt.report && (media == mediaReport || media == mediaReports) {
+		return nil
+	}
+	if _, allowed := op.RequestBody.Content[media]; !allowed || media != mediaJSON && fromCookie(c) {
 		return fail("unsupported-media-type", "Send the body as "+mediaJSON+".")
 	}
 	return nil

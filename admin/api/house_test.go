@@ -47,6 +47,7 @@ type house struct {
 	log     *buffer
 	server  *httptest.Server
 	root    *browser // an admin
+	tokens  map[string]*browser
 }
 
 type revoker struct{ r *notify.Revocations }
@@ -113,9 +114,17 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if cfg.Title == deafTitle {
+		return h
+	}
 	h.root = h.enter(link)
 	return h
 }
+
+// deafTitle marks a house whose address is not that of its server: nobody signs in.
+const deafTitle = "Lockkeeper"
+
+func deaf(c *api.Config) { c.Title = deafTitle }
 
 func pageFiles() fstest.MapFS {
 	return fstest.MapFS{
@@ -207,7 +216,11 @@ func (b *browser) call(method, path string, body any, headers ...header) *answer
 		b.h.Fatalf("%s %s: %v", method, path, err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	all, err := io.ReadAll(res.Body)
+	in := io.Reader(res.Body)
+	if res.Header.Get("Content-Type") == "text/event-stream" {
+		in = io.LimitReader(in, 1) // it does not end by itself
+	}
+	all, err := io.ReadAll(in)
 	if err != nil {
 		b.h.Fatalf("%s %s: read: %v", method, path, err)
 	}
@@ -347,4 +360,5 @@ func (verifiers) New(password string, salt []byte) (string, error) {
 	return "SCRAM-SHA-256$4096:" + b64(salt) + "$" + b64(sum[:]) + ":" + b64(sum[:]), nil
 }
 
-var soon = 10 * time.Second
+// soon is longer than anything that should happen takes.
+const soon = 10 * time.Second
