@@ -280,7 +280,7 @@ func (passwords) Hash(_ context.Context, secret string) (string, error) {
 
 func (p passwords) Verify(ctx context.Context, phc, secret string) (ok, rehash bool, err error) {
 	want, err := p.Hash(ctx, secret)
-	return strings.TrimPrefix(phc, "$old") == strings.TrimPrefix(want, "$new"), strings.HasPrefix(phc, "$old"), err
+	return strings.TrimPrefix(strings.TrimPrefix(phc, "$old"), "$new") == strings.TrimPrefix(want, "$new"), strings.HasPrefix(phc, "$old"), err
 }
 
 // verifiers looks like SCRAM.

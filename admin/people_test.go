@@ -95,15 +95,18 @@ func TestOnlyAdmins(t *testing.T) {
 	for who, c := range map[string]*admin.Caller{"operator": ana.Caller, "admin of one": single, "token without the scope": scopeless} {
 		ctx := t.Context()
 		acts := map[string]func() error{
-			"AddPerson":     func() error { _, err := h.AddPerson(ctx, c, admin.NewPerson{Login: "x"}); return err },
-			"ChangePerson":  func() error { _, err := h.ChangePerson(ctx, c, c.ID, admin.PersonChange{}); return err },
-			"NewLink":       func() error { _, err := h.NewLink(ctx, c, c.ID); return err },
-			"AddTeam":       func() error { _, err := h.AddTeam(ctx, c, "x"); return err },
-			"RenameTeam":    func() error { _, err := h.RenameTeam(ctx, c, team.ID, "x"); return err },
-			"RemoveTeam":    func() error { return h.RemoveTeam(ctx, c, team.ID) },
-			"AddMember":     func() error { return h.AddMember(ctx, c, team.ID, c.Login) },
-			"RemoveMember":  func() error { return h.RemoveMember(ctx, c, team.ID, c.Login) },
-			"AddGrant":      func() error { _, err := h.AddGrant(ctx, c, admin.NewGrant{Principal: c.ID, Target: "*", Role: admin.RoleAdmin}); return err },
+			"AddPerson":    func() error { _, err := h.AddPerson(ctx, c, admin.NewPerson{Login: "x"}); return err },
+			"ChangePerson": func() error { _, err := h.ChangePerson(ctx, c, c.ID, admin.PersonChange{}); return err },
+			"NewLink":      func() error { _, err := h.NewLink(ctx, c, c.ID); return err },
+			"AddTeam":      func() error { _, err := h.AddTeam(ctx, c, "x"); return err },
+			"RenameTeam":   func() error { _, err := h.RenameTeam(ctx, c, team.ID, "x"); return err },
+			"RemoveTeam":   func() error { return h.RemoveTeam(ctx, c, team.ID) },
+			"AddMember":    func() error { return h.AddMember(ctx, c, team.ID, c.Login) },
+			"RemoveMember": func() error { return h.RemoveMember(ctx, c, team.ID, c.Login) },
+			"AddGrant": func() error {
+				_, err := h.AddGrant(ctx, c, admin.NewGrant{Principal: c.ID, Target: "*", Role: admin.RoleAdmin})
+				return err
+			},
 			"RemoveGrant":   func() error { return h.RemoveGrant(ctx, c, "g_0000000000000000") },
 			"Grants":        func() error { _, err := h.Grants(ctx, c); return err },
 			"AddService":    func() error { _, err := h.AddService(ctx, c, admin.NewService{Login: "x", Team: "bi"}); return err },
@@ -219,8 +222,14 @@ func TestLastAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, act := range map[string]func() error{
-		"disable":       func() error { _, err := h.ChangePerson(ctx, ana.Caller, ana.Caller.ID, admin.PersonChange{Disabled: &yes}); return err },
-		"leave":         func() error { _, err := h.ChangePerson(ctx, ana.Caller, ana.Caller.ID, admin.PersonChange{Teams: &none}); return err },
+		"disable": func() error {
+			_, err := h.ChangePerson(ctx, ana.Caller, ana.Caller.ID, admin.PersonChange{Disabled: &yes})
+			return err
+		},
+		"leave": func() error {
+			_, err := h.ChangePerson(ctx, ana.Caller, ana.Caller.ID, admin.PersonChange{Teams: &none})
+			return err
+		},
 		"remove member": func() error { return h.RemoveMember(ctx, ana.Caller, bosses.ID, "ana") },
 		"remove grant":  func() error { return h.RemoveGrant(ctx, ana.Caller, teamGrant.ID) },
 		"operator":      func() error { return h.RemoveGrant(ctx, admin.Operator(), teamGrant.ID) },
@@ -256,11 +265,14 @@ func TestRoles(t *testing.T) {
 		act  func() error
 		want []string
 	}{
-		"grant":     {func() error { return h.RemoveGrant(t.Context(), h.root, own.ID) }, []string{ana.Caller.ID}},
-		"team":      {func() error { return h.RemoveTeam(t.Context(), h.root, etl.ID) }, []string{ana.Caller.ID}},
-		"member":    {func() error { return h.RemoveMember(t.Context(), h.root, bi.ID, "ana") }, []string{ana.Caller.ID}},
-		"newcomer":  {func() error { return h.AddMember(t.Context(), h.root, h.team("new").ID, "ana") }, nil},
-		"no member": {func() error { code(t, "member", h.RemoveMember(t.Context(), h.root, bi.ID, "root"), admin.NotFound); return nil }, nil},
+		"grant":    {func() error { return h.RemoveGrant(t.Context(), h.root, own.ID) }, []string{ana.Caller.ID}},
+		"team":     {func() error { return h.RemoveTeam(t.Context(), h.root, etl.ID) }, []string{ana.Caller.ID}},
+		"member":   {func() error { return h.RemoveMember(t.Context(), h.root, bi.ID, "ana") }, []string{ana.Caller.ID}},
+		"newcomer": {func() error { return h.AddMember(t.Context(), h.root, h.team("new").ID, "ana") }, nil},
+		"no member": {func() error {
+			code(t, "member", h.RemoveMember(t.Context(), h.root, bi.ID, "root"), admin.NotFound)
+			return nil
+		}, nil},
 	} {
 		if err := step.act(); err != nil {
 			t.Errorf("%s: %v", what, err)

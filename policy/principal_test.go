@@ -143,9 +143,13 @@ func TestReadOnlyStandsAboveObserve(t *testing.T) {
 func TestReadOnlyNeverLooserByNotKnowing(t *testing.T) {
 	t.Parallel()
 	for _, st := range []Statement{
-		{Kind: KindWrite, Verbs: VerbInsert}, {Kind: KindDDL, Verbs: VerbDDL}, {Kind: KindSession, Verbs: VerbSession, Features: FeatSet, Setting: "role"},
-		{Kind: KindTransaction, Verbs: VerbTransaction, Tx: TxBegin, TxModes: "READ WRITE"}, {Kind: KindRead, Verbs: VerbRead, Features: FeatForUpdate},
-		{Kind: KindCopyOut, Verbs: VerbCopyOut, Features: FeatProgram}, {Kind: KindRead, Verbs: VerbRead},
+		{Kind: KindWrite, Verbs: VerbInsert},
+		{Kind: KindDDL, Verbs: VerbDDL},
+		{Kind: KindSession, Verbs: VerbSession, Features: FeatSet, Setting: "role"},
+		{Kind: KindTransaction, Verbs: VerbTransaction, Tx: TxBegin, TxModes: "READ WRITE"},
+		{Kind: KindRead, Verbs: VerbRead, Features: FeatForUpdate},
+		{Kind: KindCopyOut, Verbs: VerbCopyOut, Features: FeatProgram},
+		{Kind: KindRead, Verbs: VerbRead},
 	} {
 		before := st.readOnly()
 		for u := Unknowns(1); u < UnknownAll; u <<= 1 {
@@ -180,7 +184,8 @@ func TestMayRead(t *testing.T) {
 	})
 	e.PublishCatalog(NewCatalog(CatalogData{Database: "wh", Relations: []CatalogRelation{
 		{Schema: "public", Name: "v", Kind: RelView, Bases: []Relation{rel("pii.people")}},
-		{Schema: "hr", Name: "salaries"}, {Schema: "public", Name: "orders"},
+		{Schema: "hr", Name: "salaries"},
+		{Schema: "public", Name: "orders"},
 	}}))
 	for _, test := range []struct {
 		name, team, reads, function, refusedBy string
@@ -258,7 +263,8 @@ func TestResolvedNames(t *testing.T) {
 	e.PublishCatalog(NewCatalog(CatalogData{
 		Database: "wh",
 		Relations: []CatalogRelation{
-			{Schema: "public", Name: "orders"}, {Schema: "old", Name: "orders"},
+			{Schema: "public", Name: "orders"},
+			{Schema: "old", Name: "orders"},
 			{Schema: "public", Name: "v", Kind: RelView, Bases: []Relation{rel("pii.people")}},
 		},
 		Functions: []CatalogFunction{{Schema: "public", Name: "f", Trusted: true, Reads: []Relation{rel("hr.plans")}}},

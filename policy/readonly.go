@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // This file says what a read-only principal may not run. The warehouse's
 // session is read-only as well where the warehouse knows how: it sees what
@@ -11,21 +14,32 @@ import "strings"
 // or make it somebody else's.
 var modeSettings = []string{"transaction_read_only", "default_transaction_read_only", "role", "session_authorization"}
 
-// The refusals of a read-only principal.
-var (
-	readOnlyWrites = readOnlyRefusal("this session is read-only: the statement writes",
-		"Take the part that writes out, or ask for a session that may write (access: read_write).")
-	readOnlyUnread = readOnlyRefusal("this session is read-only, and what the statement does cannot be read from its text",
-		"Write it as plain SQL without code, or ask for a session that may write (access: read_write).")
-	readOnlyMode = readOnlyRefusal("this session is read-only and stays so: the statement could change its mode or its role",
-		"Leave the mode and the role alone, or ask for a session that may write (access: read_write).")
+// Why a read-only principal may not run a statement.
+const (
+	causeWrites = iota
+	causeUnread
+	causeMode
 )
 
-func readOnlyRefusal(message, hint string) *Refusal {
-	return &Refusal{
-		SQLState: "42501", Message: message, Hint: hint, Reason: "read_only",
-		Detail: "Whoever opened the session asked for it to be read-only.",
-	}
+const readOnlyDetail = "Whoever opened the session asked for it to be read-only."
+
+// readOnlyRefusals are the words for each cause.
+var readOnlyRefusals = [...]Refusal{
+	causeWrites: {
+		SQLState: "42501", Reason: "read_only", Detail: readOnlyDetail,
+		Message: "this session is read-only: the statement writes",
+		Hint:    "Take the part that writes out, or ask for a session that may write (access: read_write).",
+	},
+	causeUnread: {
+		SQLState: "42501", Reason: "read_only", Detail: readOnlyDetail,
+		Message: "this session is read-only, and what the statement does cannot be read from its text",
+		Hint:    "Write it as plain SQL without code, or ask for a session that may write (access: read_write).",
+	},
+	causeMode: {
+		SQLState: "42501", Reason: "read_only", Detail: readOnlyDetail,
+		Message: "this session is read-only and stays so: the statement could change its mode or its role",
+		Hint:    "Leave the mode and the role alone, or ask for a session that may write (access: read_write).",
+	},
 }
 
 // readOnly returns why a read-only principal may not run the statement, nil if
@@ -35,13 +49,13 @@ func (st *Statement) readOnly() *Refusal {
 	case st.Tx == TxRollback && !st.TxChain: // gives up a transaction: never refused
 		return nil
 	case st.Verbs.Has(VerbUnknown), st.Unknown&UnknownVerbs != 0, st.Kind == KindUnknown:
-		return readOnlyUnread
+		return &readOnlyRefusals[causeUnread]
 	case st.writes():
-		return readOnlyWrites
+		return &readOnlyRefusals[causeWrites]
 	case st.movesMode():
-		return readOnlyMode
+		return &readOnlyRefusals[causeMode]
 	case st.Unknown&UnknownEffects != 0:
-		return readOnlyUnread
+		return &readOnlyRefusals[causeUnread]
 	}
 	return nil
 }
@@ -76,10 +90,5 @@ func (st *Statement) movesMode() bool {
 	case st.Setting == "": // RESET ALL and DISCARD lead back to how the session began
 		return st.Kind != KindSession || st.Verbs != VerbSession || st.Features&FeatSetLocal != 0
 	}
-	for _, s := range modeSettings {
-		if st.Setting == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(modeSettings, st.Setting)
 }

@@ -23,6 +23,32 @@
 // Bind. A refusal is the server's own error wherever the server knows of a unit
 // or transaction (refuse.go), else ours.
 //
+// # Principals
+//
+// The office runs statements for people through this same door. It brings the
+// connection itself, and who it is as a value:
+//
+//	office                       door                          warehouse
+//	  │ Dial(ctx, Principal)      │                                │
+//	  │◄─ one end of a pair ──────┤ servePrincipal on the other    │
+//	  │ StartupMessage            │                                │
+//	  ├──────────────────────────►│ database, settings from it     │
+//	  │                           │ who: from the Principal        │
+//	  │                           │ Warehouse(user, groups, Internal)
+//	  │                           ├───────────────────────────────►│
+//	  │◄─ ready, a cancel key ────┤                                │
+//	  ├─ as any client ──────────►│ as any session                 │
+//
+// No password is asked for, so a login that needs the client's own is none. No
+// start-up parameter named lockkeeper.* goes anywhere, on any listener. A
+// read-only principal is refused by the policy what writes or could end the
+// mode; the warehouse session has default_transaction_read_only where it knows
+// it, and ends when that is reported to have changed. A CancelRequest comes in
+// by Dial or ServeConn too; Act cancels by the number of a statement.
+//
+// What goes on is told by Snapshot, RunStatus and Version, all by value; the
+// console's tables are made of the same.
+//
 // # Goroutines
 //
 //	goroutine       how many            ends with                reads     writes
@@ -32,6 +58,8 @@
 //	serverPump      one a session       the warehouse connection warehouse client
 //	tick            now and then        its remedy               –         both: remedies
 //	cut-off, tell   now and then        a cancel; one write      –         client: notices
+//	servePrincipal  one a principal     as admit                 client    warehouse
+//	 endWith        when ctx ends       its cancel               –         client: farewell
 //	admit (cancel)  one a CancelRequest the effect's settlement  client    –
 //	locks.run       one, with Watcher   Close                    operator  –
 //	release         one an order        15 s                     –         both: M1, M2

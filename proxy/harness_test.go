@@ -95,7 +95,7 @@ func word(sql string) policy.Statement {
 	switch first {
 	case "begin", "start":
 		tx(policy.TxBegin)
-		_, st.TxModes, _ = strings.Cut(sql, " ")
+		_, st.TxModes, _ = strings.Cut(strings.ToUpper(sql), " ")
 	case "commit", "end":
 		tx(policy.TxCommit)
 	case "rollback", "abort":
@@ -111,6 +111,9 @@ func word(sql string) policy.Statement {
 		st.Kind, st.Verbs = policy.KindWrite, policy.VerbInsert
 	case "set", "reset":
 		st.Kind, st.Verbs, st.Features = policy.KindSession, policy.VerbSession, policy.FeatSet
+		if f := strings.FieldsFunc(low, func(r rune) bool { return r == ' ' || r == '=' }); len(f) > 1 {
+			st.Setting = f[1]
+		}
 	case "show":
 		st.Kind, st.Verbs, st.Setting = policy.KindUtility, policy.VerbUtility, "x"
 	case "copy":

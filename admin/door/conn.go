@@ -57,7 +57,12 @@ func (c *Conn) Query(ctx context.Context, sql string, oids []uint32, values []*s
 	defer c.end(ended)
 	defer stop()
 
-	rr := c.pg.ExecParams(context.WithoutCancel(ctx), sql, bytesOf(values), oids, nil, nil)
+	// Parse and Execute are two units: the door has a statement wait only at the
+	// beginning of a unit, and what is parsed has begun one.
+	if _, err := c.pg.Prepare(context.WithoutCancel(ctx), "", sql, oids); err != nil {
+		return "", verdict(err, nil)
+	}
+	rr := c.pg.ExecPrepared(context.WithoutCancel(ctx), "", bytesOf(values), nil, nil)
 	sinkErr := c.stream(rr, sink) // the error is the sink's own, and goes back as it is
 	if sinkErr != nil {
 		// Joined by Query: who drains and who cancels are two, for the server may

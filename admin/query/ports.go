@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/admin"
+	"github.com/lockkeeper/lockkeeper/audit"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -78,24 +80,16 @@ type Statuses interface {
 	RunStatus(runID string) (Status, bool)
 }
 
-// Intent is one statement of a run as the door recorded it before it ran.
-type Intent struct {
-	Database  string
-	Verbs     []string
-	Reads     []string // resolved: schema.name; "?" in it: not sure
-	Writes    []string
-	Functions []string
-}
-
-// Intents finds what the door recorded of a run.
+// Intents finds what the door recorded of a run before it ran: the events of
+// kind audit.KindIntent, in order.
 type Intents interface {
-	Intents(ctx context.Context, runID string) ([]Intent, error)
+	Intents(ctx context.Context, runID string, since time.Time) ([]audit.Event, error)
 }
 
 // Rights asks the policy whether somebody may read a stored result that came
-// from these relations and functions, now.
+// from these relations and functions, now (policy.Engine.MayRead).
 type Rights interface {
-	MayRead(ctx context.Context, viewer Principal, target Target, relations []policy.Relation, functions []policy.Function) (bool, error)
+	MayRead(ctx context.Context, viewer policy.Subject, target Target, relations []policy.Relation, functions []policy.Function) (bool, error)
 }
 
 // Privileges asks the warehouse whether the role that a login maps to may
@@ -110,15 +104,33 @@ type Meter interface {
 	ChargeRows(ctx context.Context, who Principal, target Target, rows int64) error
 }
 
-// Hub tells others that something changed. It must not block.
+// Hub tells others that something changed (notify.Hub).
 type Hub interface {
-	Changed(topic string)
+	Publish(topic string, version uint64, snapshot any)
+	Forget(topic string)
+}
+
+// Topics that runs publish: the newest Run as its owner sees it, and the live
+// runs of an owner, as a list of Runs.
+func RunTopic(id string) string        { return "run:" + id }
+func OwnerTopic(ownerID string) string { return "runs:" + ownerID }
+
+// Person is somebody who may be named viewer of a run.
+type Person struct {
+	ID    string
+	Login string
+	Name  string
+	Teams []string
+	Roles map[string]admin.Role
+}
+
+// People finds people and services by login: admin.ErrAbsent if there is none,
+// or it may not come in.
+type People interface {
+	PersonByLogin(ctx context.Context, login string) (Person, error)
 }
 
 // Explains asks the policy what it would decide about a batch.
 type Explains interface {
 	Explain(ctx context.Context, who Principal, target Target, batch *policy.Batch) (Verdict, error)
 }
-
-// Clock tells the time.
-type Clock func() time.Time

@@ -3,31 +3,23 @@ package query
 import (
 	"context"
 	"io"
+
+	"github.com/lockkeeper/lockkeeper/admin/result/format"
+	"github.com/lockkeeper/lockkeeper/admin/result/transform"
 )
+
+// MaxPage bounds the rows of one page.
+const MaxPage = 10_000
+
+const usualPage = 200
 
 // RowsRequest asks for a page of a stored result.
 type RowsRequest struct {
 	Statement int
 	Offset    int64
-	Limit     int // ≤ MaxPage, 0: 200
-	Sort      []SortKey
-	Filter    []Condition
-}
-
-// MaxPage bounds the rows of one page.
-const MaxPage = 10_000
-
-// SortKey is one column to sort by: "c0" or a name.
-type SortKey struct {
-	Col  string
-	Desc bool
-}
-
-// Condition is one condition on a column; all must hold.
-type Condition struct {
-	Col   string `json:"col"`
-	Op    string `json:"op"` // eq ne lt le gt ge contains isnull notnull
-	Value string `json:"value"`
+	Limit     int    // ≤ MaxPage, 0: 200
+	Sort      string // "c0:asc,name:desc": columns by index or by name; empty: as they came
+	Filter    string // JSON, as transform.ParseFilter reads it; empty: all
 }
 
 // RowsPage is a page of a stored result. Cells are Postgres' text, nil is NULL.
@@ -40,33 +32,28 @@ type RowsPage struct {
 	Columns   []Column
 	Rows      [][]*string
 	Truncated *Truncation
-	More      bool
+	More      bool // there are rows behind the page
 	ETag      string
 }
 
-// Groups is what Aggregate gives.
-type Groups struct {
-	Columns   []Column
-	Rows      [][]*string
-	FromRows  int64 // rows it was computed from
-	OfRows    int64 // rows the statement gave, as far as known
-	Truncated *Truncation
-	SeriesCut bool
+// Chart is what a chart draws.
+type Chart struct {
+	*transform.Data
+
+	Truncated *Truncation // of the result it was made from
+	SeriesCut bool        // some series stand together under "other"
 	ETag      string
 }
 
 // ExportRequest asks for a whole result in a format.
 type ExportRequest struct {
 	Statement int
-	Format    string // csv tsv json ndjson xlsx parquet
-	Delimiter string // csv: one character
-	Null      string // csv, tsv: how NULL is written
-	NoHeader  bool
-	Safe      bool // csv: nothing that a spreadsheet would take for a formula
+
+	format.Options
 }
 
 // Export is a result on its way out: recorded, charged, and ready to be
-// written. Whoever has it calls WriteTo once, or Close.
+// written. Whoever has it writes it once and closes it.
 type Export struct {
 	ContentType string
 	Filename    string
@@ -74,12 +61,14 @@ type Export struct {
 	RowCount    int64
 	Truncated   *Truncation
 
-	write func(ctx context.Context, w io.Writer) error
-	close func() error
+	open *opened
+	opts format.Options
 }
 
 // Write streams the result.
-func (e *Export) Write(ctx context.Context, w io.Writer) error { return e.write(ctx, w) }
+func (e *Export) Write(ctx context.Context, w io.Writer) error {
+	return format.Render(ctx, w, e.open.source, e.opts) //nolint:wrapcheck // its own words are good
+}
 
 // Close lets go of the result.
-func (e *Export) Close() error { return e.close() }
+func (e *Export) Close() error { return e.open.close() }

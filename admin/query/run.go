@@ -3,6 +3,8 @@ package query
 import (
 	"slices"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/admin/result"
 )
 
 // State is where a run stands.
@@ -169,12 +171,7 @@ type Result struct {
 }
 
 // Column is one column of a result. Names need not be unique.
-type Column struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	OID  uint32 `json:"oid"`
-	Mod  int32  `json:"-"` // the type's modifier, -1: none
-}
+type Column = result.Column
 
 // Truncation says that a result holds less than the statement gave.
 type Truncation struct {

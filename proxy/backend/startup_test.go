@@ -142,27 +142,42 @@ func TestReadOnlyStartup(t *testing.T) {
 		err     error
 	}{
 		"Postgres": {
-			off, []proxytest.Script{let(ReadOnlyParam, "on")}, up, 2,
-			[][]pgwire.Param{slices.Concat(up, mode), slices.Concat(up, mode)}, true, nil,
+			off,
+			[]proxytest.Script{let(ReadOnlyParam, "on")},
+			up, 2,
+			[][]pgwire.Param{slices.Concat(up, mode), slices.Concat(up, mode)},
+			true, nil,
 		},
 		"Redshift, not seen before": {
-			off, []proxytest.Script{refuse("42704"), let(redshift...)}, up, 2,
-			[][]pgwire.Param{slices.Concat(up, mode), up, up}, false, nil,
+			off,
+			[]proxytest.Script{refuse("42704"), let(redshift...)},
+			up, 2,
+			[][]pgwire.Param{slices.Concat(up, mode), up, up},
+			false, nil,
 		},
 		"configured Redshift": {
 			Config{CheckInterval: -1, Dialect: DialectRedshift},
-			[]proxytest.Script{let(redshift...)}, up, 1, [][]pgwire.Param{up}, false, nil,
+			[]proxytest.Script{let(redshift...)},
+			up, 1,
+			[][]pgwire.Param{up},
+			false, nil,
 		},
 		"Postgres, not seen before, that refuses something else": {
-			off, []proxytest.Script{refuse("42704"), let(), let(ReadOnlyParam, "on")}, slices.Concat(up, aws), 1,
-			[][]pgwire.Param{slices.Concat(up, aws, mode), up, slices.Concat(up, mode)}, true, nil,
+			off,
+			[]proxytest.Script{refuse("42704"), let(), let(ReadOnlyParam, "on")},
+			slices.Concat(up, aws), 1,
+			[][]pgwire.Param{slices.Concat(up, aws, mode), up, slices.Concat(up, mode)},
+			true, nil,
 		},
 		"a pooler that loses it": {
 			off, []proxytest.Script{let(ReadOnlyParam, "off")}, up, 1, [][]pgwire.Param{slices.Concat(up, mode)}, false, ErrNotReadOnly,
 		},
 		"a server that never takes it": {
 			Config{CheckInterval: -1, Dialect: DialectPostgres},
-			[]proxytest.Script{refuse("42704")}, up, 1, [][]pgwire.Param{slices.Concat(up, mode)}, false, &ServerError{},
+			[]proxytest.Script{refuse("42704")},
+			up, 1,
+			[][]pgwire.Param{slices.Concat(up, mode)},
+			false, &ServerError{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

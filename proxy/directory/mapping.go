@@ -11,6 +11,8 @@ import (
 // default. Under trust, and without a default, the client's own name goes on.
 // Under passthrough it always does, with the client's password: the warehouse
 // is the one that checks it, so no password of ours may stand in for it.
+// A principal of the office (Internal) has no password: a name of its own
+// without one is refused at the door.
 type Mapping struct {
 	Users   map[string]pgauth.Login
 	Groups  []GroupLogin

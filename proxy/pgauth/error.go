@@ -40,6 +40,7 @@ func refused(m Method, user, reason string) *Error {
 		return &Error{StateInvalidPassword, fmt.Sprintf("password authentication failed for user %q", user), reason}
 	case Cert:
 		return &Error{StateInvalidAuthorization, fmt.Sprintf("certificate authentication failed for user %q", user), reason}
+	case Internal: // never asked for proof
 	case Trust:
 		return &Error{StateInvalidAuthorization, fmt.Sprintf("\"trust\" authentication failed for user %q", user), reason}
 	}

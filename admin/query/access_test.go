@@ -1,0 +1,376 @@
+package query_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/admin"
+	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
+)
+
+// Who may open a run, by what it read.
+func TestWhoMayOpenARun(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{Rules: []policy.RuleSource{{
+		ID: "sales-no-hr", When: policy.Condition{Team: []string{"sales"}, Reads: []string{"*.hr"}}, Deny: "no",
+	}}})
+	r, other := h.role, h.role+"_other"
+	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"),
+		"CREATE TABLE "+r+".open (id int, name text)", "CREATE TABLE "+r+".closed (id int)", "CREATE TABLE "+r+".cols (id int, pay int)", "CREATE TABLE "+r+".rls (id int)",
+		"CREATE TABLE "+r+".hr (id int)", "CREATE TABLE "+r+".base (id int)", "CREATE VIEW "+r+".view AS SELECT * FROM "+r+".base",
+		"CREATE FUNCTION "+r+".f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
+		"GRANT USAGE ON SCHEMA "+r+" TO "+other, "GRANT SELECT ON "+r+".open, "+r+".rls, "+r+".hr, "+r+".view TO "+other, "GRANT SELECT (id) ON "+r+".cols TO "+other,
+		"ALTER TABLE "+r+".rls ENABLE ROW LEVEL SECURITY",
+	)
+	h.learn()
+	for _, c := range []struct {
+		name, sql string
+		bob       bool
+		why       bool // it is its owner's alone, and the owner is told
+	}{
+		{"a table that both may read", "select * from " + r + ".open", true, false},
+		{"no table", "select 1", true, false},
+		{"a table without a grant", "select * from " + r + ".closed", false, false},
+		{"both", "select * from " + r + ".open, " + r + ".closed", false, false},
+		{"a grant by column", "select id from " + r + ".cols", false, false},
+		{"row security", "select * from " + r + ".rls", false, false},
+		{"policy denies it", "select * from " + r + ".hr", false, false},
+		{"a view whose base is closed", "select * from " + r + ".view", false, false},
+		{"a function that nobody trusts", "select " + r + ".f()", false, true},
+		{"monitoring", "select pid from pg_stat_activity", false, true},
+		{"a name that may mean another", "select * from information_schema.tables", false, true},
+	} {
+		run := h.run(h.ann, query.Request{SQL: c.sql})
+		if run.State != query.StateSucceeded {
+			t.Fatalf("%s: %s %+v", c.name, run.State, run.Error)
+		}
+		if (run.ViewersOnly != nil) != c.why {
+			t.Errorf("%s: viewers only %v", c.name, run.ViewersOnly)
+		}
+		_, err := h.runs.Rows(t.Context(), h.bob, run.ID, query.RowsRequest{})
+		if got := err == nil; got != c.bob || !got && slug(err) != "not-found" {
+			t.Errorf("%s: bob: %v", c.name, err)
+		}
+		if _, err := h.runs.Get(t.Context(), h.eve, run.ID); slug(err) != "not-found" {
+			t.Errorf("%s: eve, who has no role: %v", c.name, err)
+		}
+	}
+	page, err := h.runs.List(t.Context(), h.bob, query.Filter{Submitter: "ann"})
+	if err != nil || len(page.Runs) != 2 {
+		t.Errorf("bob lists %d of ann's runs: %v", len(page.Runs), err)
+	}
+}
+
+// The answer for what is not there and for what is not open is one.
+func TestMissingIsMissing(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	run := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60)"})
+	_, hidden := h.runs.Get(t.Context(), h.bob, run.ID)
+	_, absent := h.runs.Get(t.Context(), h.bob, admin.NewID(admin.PrefixRun))
+	_, nonsense := h.runs.Get(t.Context(), h.bob, "' or 1=1")
+	if hidden == nil || hidden.Error() != absent.Error() || absent.Error() != nonsense.Error() || slug(hidden) != slug(absent) {
+		t.Errorf("%v\n%v\n%v", hidden, absent, nonsense)
+	}
+}
+
+func TestNamedViewers(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"), "CREATE TABLE "+h.role+".t (id int)")
+	h.learn()
+	run := h.run(h.ann, query.Request{SQL: "select * from " + h.role + ".t", Title: "mine"})
+	if _, err := h.runs.Get(t.Context(), h.bob, run.ID); slug(err) != "not-found" {
+		t.Fatalf("before: %v", err)
+	}
+	for login, want := range map[string]string{"nobody": "person-unknown", "eve": "share-not-allowed", "bob": ""} {
+		if err := h.runs.AddViewer(t.Context(), h.ann, run.ID, login); slug(err) != want {
+			t.Errorf("%s: %v", login, err)
+		}
+	}
+	got, err := h.runs.Get(t.Context(), h.bob, run.ID)
+	if err != nil || got.SQL == nil || got.Can.Share || got.Can.Delete || got.Can.Pin || !got.Can.Rows {
+		t.Errorf("the viewer: %+v %v", got.Can, err)
+	}
+	h.rows(h.bob, run.ID, 0)
+	page, err := h.runs.List(t.Context(), h.bob, query.Filter{})
+	if err != nil || len(page.Runs) != 1 {
+		t.Errorf("his list has %d, %v", len(page.Runs), err)
+	}
+	if err := h.runs.AddViewer(t.Context(), h.bob, run.ID, "ops"); slug(err) != "forbidden" {
+		t.Errorf("a viewer shares: %v", err)
+	}
+	viewers, err := h.runs.Viewers(t.Context(), h.ann, run.ID)
+	if err != nil || len(viewers) != 1 || viewers[0].Login != "bob" || viewers[0].By != "ann" {
+		t.Errorf("viewers %+v %v", viewers, err)
+	}
+	if err := h.runs.RemoveViewer(t.Context(), h.ann, run.ID, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.runs.Get(t.Context(), h.bob, run.ID); slug(err) != "not-found" {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestListPagesAndSearches(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	for range 5 {
+		h.run(h.ann, query.Request{SQL: "select 'needle'", Title: "one"})
+		h.run(h.ann, query.Request{SQL: "select 'hay'", Title: "two"})
+	}
+	var ids []string
+	f := query.Filter{Text: "NEEDLE", Limit: 2}
+	for {
+		page, err := h.runs.List(t.Context(), h.ann, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page.Runs {
+			ids = append(ids, r.ID)
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			break
+		}
+	}
+	seen := map[string]bool{}
+	for _, id := range ids {
+		seen[id] = true
+	}
+	if len(ids) != 5 || len(seen) != 5 {
+		t.Errorf("%d runs, %d different", len(ids), len(seen))
+	}
+	if page, err := h.runs.List(t.Context(), h.ann, query.Filter{State: query.StateFailed}); err != nil || len(page.Runs) != 0 {
+		t.Errorf("failed: %d %v", len(page.Runs), err)
+	}
+	if _, err := h.runs.List(t.Context(), h.ann, query.Filter{Cursor: "x"}); slug(err) != "bad-request" {
+		t.Errorf("cursor: %v", err)
+	}
+}
+
+// A service that acts for a person sees and does what both may.
+func TestOnBehalf(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	service := &admin.Caller{Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: "bot", Via: "api", Scopes: admin.AllScopes(), Roles: map[string]admin.Role{"*": admin.RoleMember}}
+	acting := *h.ann
+	acting.Actor, acting.Token, acting.Via = service, "k_1", "api"
+	run := h.run(&acting, query.Request{SQL: "select 1"})
+	if run.Submitter.Login != "bot" || run.Submitter.OnBehalfOf == nil || *run.Submitter.OnBehalfOf != "ann" {
+		t.Errorf("submitter %+v", run.Submitter)
+	}
+	intent := h.journal.of("intent", run.ID)
+	if len(intent) != 1 || intent[0].User != "ann" || intent[0].Actor != "bot" || intent[0].Via != "api" || intent[0].Token != "k_1" {
+		t.Errorf("intent %+v", intent)
+	}
+	if _, err := h.runs.Submit(t.Context(), &acting, query.Request{SQL: "select 1", Access: query.ReadWrite}); slug(err) != "idempotency-key-missing" {
+		t.Errorf("a service writes without a key: %v", err)
+	}
+}
+
+func TestLibrary(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	ctx, lib := t.Context(), h.library
+	team, everyone := "growth", query.Everyone
+	q, err := lib.Create(ctx, h.ann, query.NewSaved{
+		Title: "Enrolments", SQL: "select :n::int + 1, :w", Tags: []string{"weekly"},
+		Params: []query.SavedParam{{Name: "n", Type: "int4"}, {Name: "w", Type: "text", Default: "a", Choices: []any{"a", "b"}}},
+	})
+	if err != nil || q.Version != 1 || q.Rev != 1 || !q.Can.Edit {
+		t.Fatalf("%+v %v", q, err)
+	}
+	if _, err := lib.Get(ctx, h.bob, q.ID); slug(err) != "not-found" {
+		t.Errorf("private: %v", err)
+	}
+	if _, err := lib.Update(ctx, h.ann, q.ID, 0, query.SavedChange{Team: &team}); slug(err) != "if-match-required" {
+		t.Errorf("without a version: %v", err)
+	}
+	q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{Team: &everyone})), nil)
+	if _, err := lib.Update(ctx, h.ann, q.ID, 1, query.SavedChange{Team: &team}); slug(err) != "version-conflict" {
+		t.Errorf("stale: %v", err)
+	}
+	if got, err := lib.Get(ctx, h.bob, q.ID); err != nil || got.Can.Edit {
+		t.Errorf("everyone's: %+v %v", got.Can, err)
+	}
+	if _, err := lib.Update(ctx, h.bob, q.ID, q.Rev, query.SavedChange{Title: &team}); slug(err) != "forbidden" {
+		t.Errorf("bob changes it: %v", err)
+	}
+	sql := "select :n::int + 2, :w"
+	q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{SQL: &sql})), nil)
+	if q.Version != 2 {
+		t.Errorf("version %d", q.Version)
+	}
+	for _, c := range []struct {
+		version int
+		params  []query.Param
+		want    string
+		slug    string
+	}{
+		{0, []query.Param{{Name: "n", Value: "1"}}, "=3", ""},
+		{1, []query.Param{{Name: "n", Value: "1"}, {Name: "w", Value: "b"}}, "=2", ""},
+		{0, nil, "", "param-missing"},
+		{0, []query.Param{{Name: "n", Value: "1"}, {Name: "w", Value: "c"}}, "", "param-choice"},
+		{7, []query.Param{{Name: "n", Value: "1"}}, "", "version-unknown"},
+	} {
+		out, err := h.runs.Submit(ctx, h.bob, query.Request{Query: &query.QueryPick{ID: q.ID, Version: c.version}, Params: c.params})
+		if slug(err) != c.slug {
+			t.Errorf("version %d: %v", c.version, err)
+		}
+		if err == nil {
+			run := h.end(h.bob, out.Run.ID)
+			if got := h.rows(h.bob, run.ID, 0); got[0][0] != c.want || run.Query.ID != q.ID {
+				t.Errorf("version %d: %v", c.version, got)
+			}
+		}
+	}
+	latest, err := h.runs.Latest(ctx, h.ann, q.ID)
+	if err != nil || !admin.IsID(admin.PrefixRun, latest) {
+		t.Errorf("latest %q %v", latest, err)
+	}
+	fork, err := lib.Fork(ctx, h.bob, q.ID)
+	if err != nil || !fork.Draft || fork.Owner.Login != "bob" || fork.SQL != sql {
+		t.Errorf("fork %+v %v", fork, err)
+	}
+	if _, err := lib.Get(ctx, h.ann, fork.ID); slug(err) != "not-found" {
+		t.Errorf("another's draft: %v", err)
+	}
+	working := &query.NewWorking{SQL: "select 'half wri"}
+	fork = must(t, must1(lib.Update(ctx, h.bob, fork.ID, fork.Rev, query.SavedChange{Working: working})), nil)
+	if fork.Working == nil || fork.Working.SQL != working.SQL || fork.Version != 1 || fork.SQL != sql {
+		t.Errorf("working copy %+v", fork)
+	}
+	if err := lib.Star(ctx, h.bob, q.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		f    query.SavedFilter
+		want int
+	}{
+		{"all", query.SavedFilter{}, 2}, {"mine", query.SavedFilter{Mine: true}, 1}, {"starred", query.SavedFilter{Starred: true}, 1},
+		{"tag", query.SavedFilter{Tag: "weekly"}, 2}, {"text", query.SavedFilter{Text: "ENROL"}, 2}, {"sql", query.SavedFilter{Text: "+ 2"}, 2},
+		{"nothing", query.SavedFilter{Text: "100%"}, 0}, {"team", query.SavedFilter{Team: "growth"}, 0},
+	} {
+		page, err := lib.List(ctx, h.bob, c.f)
+		if err != nil || len(page.Items) != c.want {
+			t.Errorf("%s: %d, %v", c.name, len(page.Items), err)
+		}
+	}
+	versions, err := lib.Versions(ctx, h.bob, q.ID)
+	if err != nil || len(versions) != 2 || versions[0].Version != 2 {
+		t.Errorf("versions %+v %v", versions, err)
+	}
+	if err := lib.Delete(ctx, h.bob, q.ID); slug(err) != "forbidden" {
+		t.Errorf("bob deletes: %v", err)
+	}
+	if err := lib.Delete(ctx, h.ann, q.ID); err != nil {
+		t.Error(err)
+	}
+}
+
+// A token bound to a version runs it, and a later one only after its release.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	ctx, lib := t.Context(), h.library
+	q := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "mail", SQL: "select 1"})), nil)
+	other := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "other", SQL: "select 1"})), nil)
+	second := "select 2"
+	q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{SQL: &second})), nil)
+	bot := &admin.Caller{
+		Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: "bot", Via: "api", Token: "k_1", Scopes: admin.Scopes{admin.ScopeQueriesRun},
+		Roles: map[string]admin.Role{"*": admin.RoleMember}, Queries: map[string]int{q.ID: 1},
+	}
+	runs := func(version int) (string, string) {
+		out, err := h.runs.Submit(ctx, bot, query.Request{Query: &query.QueryPick{ID: q.ID, Version: version}})
+		if err != nil {
+			return "", slug(err)
+		}
+		run := h.end(bot, out.Run.ID)
+		return h.rows(bot, run.ID, 0)[0][0], ""
+	}
+	check := func(version int, want, refused string) {
+		t.Helper()
+		if got, no := runs(version); got != want || no != refused {
+			t.Errorf("version %d: %q %q", version, got, no)
+		}
+	}
+	check(0, "=1", "")
+	check(2, "", "version-not-released")
+	if _, err := lib.Release(ctx, h.bob, q.ID, 2, bot.ID); err == nil {
+		t.Error("bob, who holds nothing, releases")
+	}
+	if _, err := lib.Release(ctx, h.ann, q.ID, 9, bot.ID); slug(err) != "version-unknown" {
+		t.Errorf("version 9: %v", err)
+	}
+	got, err := lib.Release(ctx, h.ann, q.ID, 2, bot.ID)
+	if err != nil || len(got.Released) != 1 || got.Released[0].By != "ann" {
+		t.Fatalf("%+v %v", got.Released, err)
+	}
+	check(0, "=2", "")
+	check(1, "=1", "")
+	for _, req := range []query.Request{{SQL: "select 1"}, {Query: &query.QueryPick{ID: other.ID}}} {
+		if _, err := h.runs.Submit(ctx, bot, req); err == nil {
+			t.Errorf("the token runs %+v", req)
+		}
+	}
+}
+
+func TestCatalogAndExplain(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"), "CREATE TABLE "+h.role+".fact_enroll (id bigint not null, variant varchar(10))",
+		"COMMENT ON TABLE "+h.role+".fact_enroll IS 'One row an enrolment'", "COMMENT ON COLUMN "+h.role+".fact_enroll.id IS 'The key'")
+	k := must(t, must1(query.NewCatalog(query.CatalogConfig{Targets: h.cfg.Targets, Door: h.cfg.Door, Now: h.clock.now})), nil)
+	page, err := k.Tables(t.Context(), h.ann, "", h.role+".FACT_", "", 10)
+	if err != nil || len(page.Items) != 1 || page.Items[0].Comment != "One row an enrolment" || page.Items[0].Kind != "table" {
+		t.Fatalf("%+v %v", page, err)
+	}
+	detail, err := k.Table(t.Context(), h.ann, "", h.role, "fact_enroll")
+	if err != nil || len(detail.Columns) != 2 || detail.Columns[0].Nullable || detail.Columns[1].Type != "character varying(10)" || detail.Columns[0].Comment != "The key" {
+		t.Errorf("%+v %v", detail, err)
+	}
+	if _, err := k.Table(t.Context(), h.ann, "", h.role, "nothing"); slug(err) != "not-found" {
+		t.Errorf("nothing: %v", err)
+	}
+	names, err := k.Completions(t.Context(), h.ann, "")
+	if err != nil || len(names.Functions) == 0 || names.Version == "" {
+		t.Fatalf("%v", err)
+	}
+	found := false
+	for _, s := range names.Schemas {
+		for _, tab := range s.Tables {
+			found = found || s.Name == h.role && tab.Name == "fact_enroll" && len(tab.Columns) == 2 && tab.Columns[0] == [2]string{"id", "bigint"}
+		}
+	}
+	if !found {
+		t.Error("the table is not among the completions")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if again, err := k.Completions(ctx, h.ann, ""); err != nil || again.Version != names.Version {
+		t.Errorf("within a minute nobody is asked: %v", err)
+	}
+	h.clock.move(2 * time.Minute)
+	if _, err := k.Completions(ctx, h.ann, ""); err == nil {
+		t.Error("two minutes later the warehouse is asked")
+	}
+
+	x := must(t, must1(query.NewExplainer(query.ExplainerConfig{Targets: h.cfg.Targets, Door: h.cfg.Door, Facts: h.cfg.Facts})), nil)
+	e, err := x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: "select * from " + h.role + ".fact_enroll where id = :id and variant = :v", Params: []query.Param{{Name: "id", Type: "int8", Value: "1"}}})
+	if err != nil || len(e.Statements) != 1 || e.Statements[0].Kind != "read" || e.Plan == nil || e.Plan.Error != nil || e.Plan.Text == "" || len(e.Params) != 2 || *e.Params[0].Type != "int8" || e.Params[1].Type != nil {
+		t.Errorf("%+v %+v %v", e, e.Plan, err)
+	}
+	e, err = x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: "select\n nonsense from " + h.role + ".fact_enroll"})
+	if err != nil || e.Plan.Error == nil || e.Plan.Error.Position == nil || e.Plan.Error.Position.Line != 2 || e.Plan.Error.Position.Column != 2 {
+		t.Errorf("%+v %v", e.Plan, err)
+	}
+	e, err = x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: "delete from " + h.role + ".fact_enroll; select 1"})
+	if err != nil || len(e.Statements) != 2 || e.Statements[0].Kind != "write" || e.Plan != nil {
+		t.Errorf("%+v %v", e, err)
+	}
+}

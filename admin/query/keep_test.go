@@ -1,0 +1,284 @@
+package query_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/admin"
+	"github.com/lockkeeper/lockkeeper/admin/blob"
+	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/admin/result/format"
+	"github.com/lockkeeper/lockkeeper/audit"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// What ran when the office stopped is failed, and what a crash left is too.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	run := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'stopped'"})
+	h.until("it runs", h.active("stopped"))
+	h.stop()
+	var crashed *query.Record
+	err := h.store.Update(t.Context(), func(tx query.Tx) (err error) { // as a crash leaves it
+		if crashed, err = tx.Run(t.Context(), run.ID); err != nil {
+			return err
+		}
+		stopped := *crashed
+		crashed.ID = admin.NewID(admin.PrefixRun)
+		crashed.State, crashed.Outcome, crashed.Finished = query.StateRunning, nil, time.Time{}
+		sealed := query.SealForTest(h.cfg.Vault, crashed.ID, "select 1; select 2")
+		crashed.SQL, crashed.Params = sealed, nil
+		if stopped.State != query.StateFailed {
+			t.Errorf("after the stop it is %s", stopped.State)
+		}
+		return tx.AddRun(t.Context(), crashed)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	for _, id := range []string{run.ID, crashed.ID} {
+		got := h.end(h.ann, id)
+		if got.State != query.StateFailed || got.Error == nil || got.Error.Code != query.CodeConnection || !got.Error.Retriable {
+			t.Errorf("%s: %s %+v", id, got.State, got.Error)
+		}
+		if id == crashed.ID && (got.Version <= crashed.Version || len(got.Statements) != 2) {
+			t.Errorf("version %d after %d, %d statements", got.Version, crashed.Version, len(got.Statements))
+		}
+	}
+}
+
+// full is a place without room for more than some bytes.
+type full struct {
+	blob.Store
+
+	room int
+}
+
+func (f full) Create(ctx context.Context, name string) (blob.Writer, error) {
+	w, err := f.Store.Create(ctx, name)
+	return &fullWriter{w, f.room}, err
+}
+
+type fullWriter struct {
+	blob.Writer
+
+	room int
+}
+
+func (w *fullWriter) Write(p []byte) (int, error) {
+	if w.room -= len(p); w.room < 0 {
+		return 0, blob.ErrFull
+	}
+	return w.Writer.Write(p)
+}
+
+func TestAFullDiskFailsTheRunAndNothingElse(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Blobs = full{c.Blobs, 100_000} })
+	h.run(h.ann, query.Request{SQL: "create table " + h.role + ".t (id text)", Access: query.ReadWrite})
+	run := h.run(h.ann, query.Request{SQL: "select md5(g::text), md5((g+1)::text) from generate_series(1, 1000000) g", Limits: query.Limits{MaxRows: 1_000_000}})
+	if run.State != query.StateFailed || run.Error.Code != query.CodeLimit || !strings.Contains(run.Error.Message, "full") {
+		t.Errorf("%s %+v", run.State, run.Error)
+	}
+	run = h.run(h.ann, query.Request{SQL: "insert into " + h.role + ".t select md5(g::text) from generate_series(1, 100000) g returning id, md5(id)", Access: query.ReadWrite})
+	if run.State != query.StateFailed || !strings.Contains(run.Error.Message, "went to its end") || run.Error.Retriable {
+		t.Errorf("%s %+v", run.State, run.Error)
+	}
+	run = h.run(h.ann, query.Request{SQL: "select count(*) from " + h.role + ".t"})
+	if got := h.rows(h.ann, run.ID, 0)[0][0]; run.State != query.StateSucceeded || got != "=100000" {
+		t.Errorf("afterwards: %s %s", run.State, got)
+	}
+}
+
+// Each page, chart, export and each revalidation is recorded before it is seen.
+func TestEveryReadIsRecordedFirst(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	run := h.run(h.ann, query.Request{SQL: "select g as n, case when g % 2 = 0 then 'even' else 'odd' end as kind from generate_series(1, 5000) g"})
+	const reads = 1000
+	for i := range reads {
+		page, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{Offset: int64(i), Limit: 3})
+		if err != nil || len(page.Rows) != 3 || *page.Rows[0][0] != fmt.Sprint(i+1) || page.ETag == "" {
+			t.Fatalf("read %d: %+v %v", i, page, err)
+		}
+	}
+	events := h.journal.of(audit.KindResultRead, run.ID)
+	if len(events) != reads {
+		t.Fatalf("%d records of %d reads", len(events), reads)
+	}
+	if e := events[7]; e.User != "ann" || e.Offset != 7 || e.Rows != 3 || e.Target != "warehouse" || e.OnFailure != audit.Closed || e.Durability != audit.Durable {
+		t.Errorf("record %+v", e)
+	}
+	h.journal.mu.Lock()
+	h.journal.fail = context.DeadlineExceeded
+	h.journal.mu.Unlock()
+	if page, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{}); slug(err) != "audit-unavailable" {
+		t.Errorf("rows without a record: %d, %v", len(page.Rows), err)
+	}
+	if _, err := h.runs.Aggregate(t.Context(), h.ann, run.ID, 0, []byte(`{"v":1,"type":"bar","x":"kind","y":[{"col":"n","agg":"sum"}]}`)); slug(err) != "audit-unavailable" {
+		t.Errorf("a chart without a record: %v", err)
+	}
+	if _, err := h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: "csv"}}); slug(err) != "audit-unavailable" {
+		t.Errorf("an export without a record: %v", err)
+	}
+	h.journal.mu.Lock()
+	h.journal.fail = nil
+	h.journal.mu.Unlock()
+	chart, err := h.runs.Aggregate(t.Context(), h.ann, run.ID, 0, []byte(`{"v":1,"type":"bar","x":"kind","y":[{"col":"n","agg":"sum"}]}`))
+	if err != nil || len(chart.Points) != 2 || chart.Rows != 5000 {
+		t.Errorf("chart %+v %v", chart, err)
+	}
+	if n := len(h.journal.of(audit.KindIntent, run.ID)); n != 1 {
+		t.Errorf("the warehouse ran it %d times", n)
+	}
+}
+
+func TestSortFilterAndExport(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	run := h.run(h.ann, query.Request{SQL: "select g as n, null::text as x, g % 3 as m from generate_series(1, 1000) g"})
+	page, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{Sort: "m:desc,c0:desc", Filter: `[{"col":"c0","op":"le","value":"10"}]`, Limit: 2})
+	if err != nil || *page.Filtered != 10 || page.RowCount != 1000 || *page.Rows[0][0] != "8" || *page.Rows[1][0] != "5" || page.Rows[0][1] != nil || !page.More {
+		t.Fatalf("page %+v %v", page, err)
+	}
+	for _, req := range []query.RowsRequest{{Sort: "nothing"}, {Sort: "n:up"}, {Filter: "x"}, {Limit: query.MaxPage + 1}, {Offset: -1}} {
+		if _, err := h.runs.Rows(t.Context(), h.ann, run.ID, req); slug(err) != "bad-request" {
+			t.Errorf("%+v: %v", req, err)
+		}
+	}
+	export, err := h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: "csv"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := export.Write(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if err := export.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&out).ReadAll()
+	if err != nil || len(lines) != 1001 {
+		t.Errorf("%d lines, %v", len(lines), err)
+	}
+	if e := h.journal.of(audit.KindResultExport, run.ID); len(e) != 1 || e[0].Rows != 1000 || e[0].Mode != "csv" {
+		t.Errorf("records %+v", e)
+	}
+	if _, err := h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: "pdf"}}); slug(err) != "format-unavailable" {
+		t.Errorf("pdf: %v", err)
+	}
+}
+
+// Nothing of SQL, parameters or rows lies readable at rest.
+func TestAtRest(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	const secret = "a very secret word"
+	run := h.run(h.ann, query.Request{SQL: "select :w || ' in rows', 1/:z", Params: []query.Param{{Name: "w", Value: secret}, {Name: "z", Type: "int4", Value: "1"}}})
+	if got := h.rows(h.ann, run.ID, 0); !strings.Contains(got[0][0], secret) {
+		t.Fatalf("rows %v %+v", got, run.Error)
+	}
+	var rec *query.Record
+	if err := h.store.View(t.Context(), func(tx query.Tx) (err error) { rec, err = tx.Run(t.Context(), run.ID); return err }); err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.blobs.List(t.Context(), "runs/", "", 0)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d blobs, %v", len(list), err)
+	}
+	object, err := h.blobs.Open(t.Context(), list[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = object.Close() }()
+	stored, err := io.ReadAll(io.NewSectionReader(object, 0, object.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{"rows": stored, "sql": rec.SQL, "params": rec.Params, "outcome": rec.Outcome} {
+		if len(b) == 0 || bytes.Contains(b, []byte(secret)) || bytes.Contains(b, []byte("in rows")) {
+			t.Errorf("%s lies open (%d bytes)", name, len(b))
+		}
+	}
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.Sweep = 5 * time.Millisecond })
+	const sql = "select g from generate_series(1, 10) g"
+	plain, pinned, deleted := h.run(h.ann, query.Request{SQL: sql}), h.run(h.ann, query.Request{SQL: sql}), h.run(h.ann, query.Request{SQL: sql})
+	yes := true
+	title := "kept"
+	if got, err := h.runs.Update(t.Context(), h.ann, pinned.ID, query.Change{Pinned: &yes, Title: &title}); err != nil || !got.Pinned || got.Title != title || got.ExpiresAt != nil || got.Version <= pinned.Version {
+		t.Errorf("pin: %+v %v", got, err)
+	}
+	if err := h.runs.Delete(t.Context(), h.bob, deleted.ID); slug(err) != "forbidden" { // it read no table: he may see it, and no more
+		t.Errorf("bob deletes: %v", err)
+	}
+	if err := h.runs.Delete(t.Context(), h.ann, deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	got := h.end(h.ann, deleted.ID)
+	if !got.Deleted || got.SQL != nil || got.State != query.StateSucceeded || got.Can.Rows {
+		t.Errorf("tombstone %+v", got)
+	}
+	if _, err := h.runs.Rows(t.Context(), h.ann, deleted.ID, query.RowsRequest{}); admin.CodeOf(err) != admin.Gone {
+		t.Errorf("rows of what was deleted: %v", err)
+	}
+	h.clock.move(91 * 24 * time.Hour)
+	for end := time.Now().Add(10 * time.Second); !h.end(h.ann, plain.ID).RowsExpired; {
+		if time.Now().After(end) {
+			t.Fatal("the rows never expire")
+		}
+	}
+	if got = h.end(h.ann, plain.ID); got.SQL == nil || *got.SQL != sql {
+		t.Errorf("the SQL went with the rows")
+	}
+	if _, err := h.runs.Rows(t.Context(), h.ann, plain.ID, query.RowsRequest{}); slug(err) != "result-expired" {
+		t.Errorf("rows: %v", err)
+	}
+	if n := len(h.rows(h.ann, pinned.ID, 0)); n != 10 {
+		t.Errorf("pinned: %d rows", n)
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		list, err := h.blobs.List(t.Context(), "runs/", "", 0)
+		if err != nil || len(list) == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d blobs are left, %v", len(list), err)
+		}
+	}
+}
+
+// A bound on bytes takes the oldest that are not pinned.
+func TestMakeRoom(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.EachBytes, c.Bounds.Sweep = 1, time.Hour })
+	run := h.run(h.ann, query.Request{SQL: "select 1"})
+	pinned := h.run(h.ann, query.Request{SQL: "select 2"})
+	yes := true
+	if _, err := h.runs.Update(t.Context(), h.ann, pinned.ID, query.Change{Pinned: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	h.stop()
+	h.start() // sweeps
+	for end := time.Now().Add(10 * time.Second); !h.end(h.ann, run.ID).RowsExpired; {
+		if time.Now().After(end) {
+			t.Fatal("no room is made")
+		}
+	}
+	if diff := cmp.Diff([][]string{{"=2"}}, h.rows(h.ann, pinned.ID, 0)); diff != "" {
+		t.Errorf("pinned (-want +got):\n%s", diff)
+	}
+}
