@@ -40,7 +40,7 @@ func (r Role) rank() int {
 	}
 }
 
-// AllTargets, as the target of a grant, means every one.
+// AllTargets as the target of a grant means every one.
 const AllTargets = "*"
 
 // Caller is who asks, with all that their rights follow from. It is a value,

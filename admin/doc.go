@@ -12,6 +12,17 @@
 //	                   │          │
 //	                Caller      Journal: recorded before it takes effect
 //
+// Office is the use cases of people: it lets them in, gives and takes rights,
+// makes tokens and passwords, signs people in and says who a request is from.
+// Directory is what the door knows of them: a snapshot that outlives the store
+// for a while. Both stand on ports: a Store (admin/store), a Journal, a Vault, a
+// hasher of passwords, a maker of the door's verifiers, and a Revoker that ends
+// elsewhere what no longer holds.
+//
+//	change rights ──► store: read, decide, write ──► record ──► commit
+//	                                                              │
+//	                     answer ◄── Revoker ◄── Directory.Refresh ┘
+//
 // What the package promises:
 //
 //   - A Caller is made once, where somebody proved who they are, and is never
@@ -19,6 +30,12 @@
 //   - An Error carries a code, a text that is safe for whoever asked, and what
 //     to do next. What does not is an internal error, and only an id is shown.
 //   - Whoever may not see a thing gets the same answer as if it did not exist.
+//   - A proof that does not hold gets one answer, whatever is wrong with it, and
+//     what it allows is within the rights of its holder at that moment.
+//   - Secrets are shown once and kept as hashes; what must be read again is
+//     sealed. The type Secret is printed by nothing.
+//   - Nobody takes away the last admin, but the identity provider; the operator
+//     of the machine makes another (FirstAdmin).
 //   - What changes rights, or shows a stored result, is in the record before it
 //     happens (Journal).
 //

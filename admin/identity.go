@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -59,7 +60,8 @@ func (o *Office) SignInIdentity(ctx context.Context, proof Proof, v Visit) (*Sig
 			return nil, "", err
 		}
 		id, p.Barred = p.ID, false
-		p.Name, p.Email = printable(proof.Name, maxName), printable(proof.Email, maxEmail)
+		p.Name = cmp.Or(printable(proof.Name, maxName), p.Name)
+		p.Email = cmp.Or(printable(proof.Email, maxEmail), p.Email)
 		if lost, err = o.syncGroups(ctx, tx, p, proof.Groups); err != nil {
 			return nil, "", err
 		}

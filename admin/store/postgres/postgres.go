@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxConns       = 8
+	maxReaders     = 8
 	maxIdle        = time.Minute
 	connectTimeout = 5 * time.Second
 	// writerLock keeps writers apart; any number that nobody else takes.
@@ -40,12 +40,16 @@ func Open(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := stdlib.OpenDB(*pc)
-	pool.SetMaxOpenConns(maxConns)
-	pool.SetConnMaxIdleTime(maxIdle)
-	db, err := sqldb.New(ctx, sqldb.Config{Engine: engine, Write: pool, Read: pool, Now: cfg.Now})
+	// Writers wait for each other here, without a connection that readers need;
+	// a second one is for the lock of migrations.
+	write, read := stdlib.OpenDB(*pc), stdlib.OpenDB(*pc)
+	write.SetMaxOpenConns(2)
+	read.SetMaxOpenConns(maxReaders)
+	write.SetConnMaxIdleTime(maxIdle)
+	read.SetConnMaxIdleTime(maxIdle)
+	db, err := sqldb.New(ctx, sqldb.Config{Engine: engine, Write: write, Read: read, Now: cfg.Now})
 	if err != nil {
-		return nil, errors.Join(err, pool.Close())
+		return nil, errors.Join(err, write.Close(), read.Close())
 	}
 	return db, nil
 }

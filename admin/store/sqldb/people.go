@@ -36,7 +36,7 @@ func (tx peopleTx) Bump(ctx context.Context) error {
 	return tx.ExecOne(ctx, "UPDATE revisions SET value = value + 1 WHERE name = 'people'")
 }
 
-var principals = Table[admin.Principal]{
+var principals = Table[admin.Principal]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "principals", Keys: 1,
 	Columns: []string{"id", "kind", "login", "name", "email", "about", "team_id", "disabled", "barred", "password", "salt", "created", "signed_in"},
 	Fields: func(p *admin.Principal) []any {
@@ -47,12 +47,12 @@ var principals = Table[admin.Principal]{
 	},
 }
 
-var identities = Table[admin.Identity]{
+var identities = Table[admin.Identity]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "identities", Keys: 2, Columns: []string{"issuer", "subject", "principal_id"},
 	Fields: func(i *admin.Identity) []any { return []any{&i.Issuer, &i.Subject, &i.PrincipalID} },
 }
 
-var teams = Table[admin.Team]{
+var teams = Table[admin.Team]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "teams", Keys: 1, Columns: []string{"id", "name", "created"},
 	Fields: func(t *admin.Team) []any { return []any{&t.ID, &t.Name, Micros(&t.Created)} },
 }

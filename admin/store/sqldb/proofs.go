@@ -6,7 +6,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin"
 )
 
-var tokens = Table[admin.Token]{
+var tokens = Table[admin.Token]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "tokens", Keys: 1,
 	Columns: []string{
 		"id", "holder_id", "name", "hash", "scopes", "targets", "queries", "cidrs",
@@ -20,7 +20,7 @@ var tokens = Table[admin.Token]{
 	},
 }
 
-var dbPasswords = Table[admin.DBPassword]{
+var dbPasswords = Table[admin.DBPassword]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "db_passwords", Keys: 1,
 	Columns: []string{"id", "principal_id", "tool", "verifier", "created", "parent_id", "expires", "revoked", "used", "used_addr", "used_by"},
 	Fields: func(d *admin.DBPassword) []any {

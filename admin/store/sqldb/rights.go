@@ -8,12 +8,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin"
 )
 
-var memberships = Table[admin.Membership]{
+var memberships = Table[admin.Membership]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "memberships", Keys: 3, Columns: []string{"team_id", "principal_id", "source"},
 	Fields: func(m *admin.Membership) []any { return []any{&m.TeamID, &m.PrincipalID, &m.Source} },
 }
 
-var grants = Table[admin.Grant]{
+var grants = Table[admin.Grant]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "grants", Keys: 1,
 	Columns: []string{"id", "principal_id", "team_id", "target", "role", "warehouse_login", "warehouse_secret", "created", "by_login"},
 	Fields: func(g *admin.Grant) []any {

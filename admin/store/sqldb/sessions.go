@@ -7,7 +7,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin"
 )
 
-var webSessions = Table[admin.WebSession]{
+var webSessions = Table[admin.WebSession]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "web_sessions", Keys: 1,
 	Columns: []string{"id", "principal_id", "hash", "method", "addr", "agent", "parent_id", "created", "seen", "expires", "ended"},
 	Fields: func(w *admin.WebSession) []any {
@@ -18,14 +18,14 @@ var webSessions = Table[admin.WebSession]{
 	},
 }
 
-var links = Table[admin.OneUseLink]{
+var links = Table[admin.OneUseLink]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "links", Keys: 1, Columns: []string{"hash", "principal_id", "created", "by_login", "expires", "used"},
 	Fields: func(l *admin.OneUseLink) []any {
 		return []any{&l.Hash, &l.PrincipalID, Micros(&l.Created), &l.By, Micros(&l.Expires), Micros(&l.Used)}
 	},
 }
 
-var sightings = Table[admin.Sighting]{
+var sightings = Table[admin.Sighting]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "sightings", Keys: 3, Columns: []string{"principal_id", "tool", "addr", "name", "at"},
 	Fields: func(s *admin.Sighting) []any { return []any{&s.PrincipalID, &s.Tool, &s.Addr, &s.Name, Micros(&s.At)} },
 }

@@ -77,7 +77,7 @@ func at(d time.Duration) time.Time { return Epoch.Add(d).UTC().Truncate(time.Mic
 
 // Somebody returns a principal with every field set.
 func Somebody(login string) *admin.Principal {
-	return &admin.Principal{
+	return &admin.Principal{ //nolint:gosec // no credentials
 		ID: admin.NewID(admin.PrefixPerson), Kind: admin.KindPerson, Login: login, Name: "Ana Ünal", Email: "ana@example.com", About: "x",
 		Barred: true, Password: "$argon2id$…", Salt: []byte{0, 1, 255}, Created: at(0), SignedIn: at(time.Hour),
 	}
