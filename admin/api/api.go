@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -145,11 +146,6 @@ func (a *API) target(name string) string {
 	return name
 }
 
-func (a *API) findTarget(name string) (query.Target, bool) {
-	for _, t := range a.cfg.Targets {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return query.Target{}, false
+func (a *API) hasTarget(name string) bool {
+	return slices.ContainsFunc(a.cfg.Targets, func(t query.Target) bool { return t.Name == name })
 }

@@ -68,6 +68,9 @@ func (a *API) lasting(ctx context.Context, c *admin.Caller, rt route) (context.C
 	all := func() { release(); done() }
 	c, err = a.cfg.Office.Still(ctx, c)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = interrupted(ctx)
+		}
 		all()
 		return plain, nil, err
 	}

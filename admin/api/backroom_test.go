@@ -1,506 +1,190 @@
 package api_test
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"io"
-	"maps"
-	"reflect"
-	"slices"
-	"strconv"
+	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
+	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/api"
+	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
 	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/admin/secret"
+	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
 	"github.com/lockkeeper/lockkeeper/audit"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/policy/sqlparse"
 )
 
-// backroom keeps the promises of the use cases of runs and saved queries, in
-// memory: a run is its owner's and its viewers', every read is recorded first.
-// A run of SQL that holds "slow" ends when the test says so.
+// The use cases meet the ports.
+var (
+	_ api.Runs      = (*query.Runs)(nil)
+	_ api.Library   = (*query.Library)(nil)
+	_ api.Catalog   = (*query.Catalog)(nil)
+	_ api.Explainer = (*query.Explainer)(nil)
+)
+
+var targets = []query.Target{{Name: "warehouse", Title: "Warehouse", Dialect: "postgres", Database: "dwh"}}
+
+// backroom is the use cases of runs and saved queries, in the same store, with a
+// warehouse that always gives the same three rows. SQL that holds "slow" goes on
+// until the test says finish; "endless" gives more than any client's buffers
+// hold; "syntax" is wrong.
 type backroom struct {
-	h *house
+	runs    *query.Runs
+	library *query.Library
 
-	mu      sync.Mutex // guards all below
-	runs    map[string]*kept
-	keys    map[string]string
-	saved   map[string]*query.Saved
-	changes int // of anything
-	begun   int // runs begun
-	asked   []query.RowsRequest
+	mu    sync.Mutex // guards what follows
+	ends  map[string]chan struct{}
+	begun int
 }
 
-type kept struct {
-	run     query.Run
-	owner   string
-	viewers map[string]query.Viewer
-	changed chan struct{}
-}
-
-func newBackroom(h *house) *backroom {
-	return &backroom{h: h, runs: map[string]*kept{}, keys: map[string]string{}, saved: map[string]*query.Saved{}}
-}
-
-var _ api.Runs = (*backroom)(nil)
-
-// open returns a run that is the caller's, or open to them.
-func (b *backroom) open(c *admin.Caller, id string, own bool) (*kept, error) {
-	k, found := b.runs[id]
-	if !found {
-		return nil, admin.Missing()
+func newBackroom(t *testing.T, h *house, db *sqldb.DB, vault *secret.Vault, folder string) *backroom {
+	t.Helper()
+	b := &backroom{ends: map[string]chan struct{}{}}
+	blobs, err := dir.New(dir.Config{Dir: filepath.Join(folder, "blobs")})
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, viewer := k.viewers[c.Login]
-	if k.owner == c.ID || viewer && !own {
-		return k, nil
+	parser, err := sqlparse.New(sqlparse.Config{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return nil, admin.Missing()
+	store := sqldb.NewQueries(db)
+	if b.runs, err = query.New(query.Config{
+		Targets: targets, Store: store, Door: b, Facts: facts{parser}, Blobs: blobs, Vault: vault, Journal: h.journal, People: people{h}, Hub: h.hub, Now: time.Now,
+		Intents: open{}, Rights: open{}, Privileges: open{},
+		Bounds: query.Bounds{LiveEach: 500},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if b.library, err = query.NewLibrary(query.LibraryConfig{Store: store, Journal: h.journal, Services: people{h}, Now: time.Now}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- b.runs.Run(ctx) }() // until the test ends, which waits for it
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return b
 }
 
-func (b *backroom) Submit(_ context.Context, c *admin.Caller, req query.Request) (query.Submitted, error) {
+// finish lets a slow run come to its end.
+func (b *backroom) finish(id string) { close(b.end(id)) }
+
+func (b *backroom) end(id string) chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if req.Query != nil {
-		q, found := b.saved[req.Query.ID]
-		if !found || q.Owner.ID != c.ID {
-			return query.Submitted{}, admin.Missing()
-		}
-		req.SQL = q.SQL
+	if b.ends[id] == nil {
+		b.ends[id] = make(chan struct{})
 	}
-	if strings.TrimSpace(req.SQL) == "" {
-		return query.Submitted{}, admin.Errorf(admin.Invalid, "invalid-request", "There is no SQL.")
-	}
-	if c.Role(req.Target) == admin.RoleNone && req.Query == nil {
-		return query.Submitted{}, admin.Errorf(admin.Forbidden, "target-forbidden", "No grant opens this warehouse to you.")
-	}
-	key := c.ID + "\x00" + req.IdempotencyKey
-	if id, used := b.keys[key]; used && req.IdempotencyKey != "" {
-		if *b.runs[id].run.SQL != req.SQL {
-			return query.Submitted{}, admin.Errorf(admin.Unprocessable, "idempotency-key-reused", "This key was used for another request.")
-		}
-		return query.Submitted{Run: b.runs[id].run, Replayed: true}, nil
-	}
-	k := b.begin(c, req)
-	b.keys[key] = k.run.ID
-	return query.Submitted{Run: k.run}, nil
+	return b.ends[id]
 }
 
-func (b *backroom) begin(c *admin.Caller, req query.Request) *kept {
+func (b *backroom) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begun
+}
+
+// Open meets query.Door.
+func (b *backroom) Open(_ context.Context, p query.Principal, _ query.Target) (query.Conn, error) {
+	b.mu.Lock()
 	b.begun++
-	b.changes++
-	now := time.Date(2026, 9, 20, 10, 0, 0, 123456789, time.UTC)
-	sql := req.SQL
-	id := admin.NewID(admin.PrefixRun)
-	k := &kept{owner: c.ID, viewers: map[string]query.Viewer{}, changed: make(chan struct{}), run: query.Run{
-		ID: id, URL: "/r/" + id[2:], State: query.StateRunning, Target: cmp.Or(req.Target, "warehouse"), Access: cmp.Or(req.Access, query.ReadOnly), Via: c.Via, Title: req.Title,
-		Submitter: query.Submitter{ID: c.ID, Kind: string(c.Kind), Login: c.Login}, SQL: &sql, Times: query.Times{Submitted: now, Started: &now}, Version: 1,
-		Statements: []query.Statement{{State: query.StatementRunning}}, Params: req.Params,
-	}}
-	b.runs[k.run.ID] = k
-	if !strings.Contains(sql, "slow") {
-		b.finishLocked(k)
+	b.mu.Unlock()
+	return &conn{b: b, run: p.RunID}, nil
+}
+
+type conn struct {
+	b   *backroom
+	run string
+}
+
+func (c *conn) Query(ctx context.Context, sql string, _ []uint32, _ []*string, sink query.Sink) (string, error) {
+	lower := strings.ToLower(sql)
+	if strings.HasPrefix(lower, "set ") || strings.HasPrefix(lower, "begin") {
+		return "SET", nil
 	}
-	return k
-}
-
-func (b *backroom) finishLocked(k *kept) {
-	if k.run.State.Terminal() {
-		return
-	}
-	next := k.run
-	next.Version++
-	next.State = query.StateSucceeded
-	next.Statements = []query.Statement{{State: query.StatementSucceeded, Result: &query.Result{RowCount: 3, Columns: columns, CommandTag: "SELECT 3", Formats: []string{"csv"}}}}
-	if strings.Contains(*k.run.SQL, "syntax") {
-		next.State = query.StateFailed
-		next.Error = &query.RunError{Code: query.CodeSQL, SQLState: "42601", Message: "syntax error", Position: &query.Position{Offset: 3, Line: 1, Column: 4}}
-	}
-	b.change(k, next)
-}
-
-func (b *backroom) change(k *kept, next query.Run) {
-	k.run = next
-	b.changes++
-	close(k.changed)
-	k.changed = make(chan struct{})
-	b.h.hub.Publish("run:"+k.run.ID, uint64(k.run.Version), nil)
-	b.h.hub.Publish("runs:"+k.owner, uint64(b.changes), nil)
-}
-
-func (b *backroom) finish(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.finishLocked(b.runs[id])
-}
-
-func (b *backroom) Get(_ context.Context, c *admin.Caller, id string) (query.Run, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	k, err := b.open(c, id, false)
-	if err != nil {
-		return query.Run{}, err
-	}
-	return k.run, nil
-}
-
-func (b *backroom) Wait(ctx context.Context, c *admin.Caller, id string, version int64) (query.Run, error) {
-	for {
-		b.mu.Lock()
-		k, err := b.open(c, id, false)
-		if err != nil {
-			b.mu.Unlock()
-			return query.Run{}, err
-		}
-		run, changed := k.run, k.changed
-		b.mu.Unlock()
-		if run.State.Terminal() || run.Version > version {
-			return run, nil
-		}
+	if strings.Contains(lower, "slow") {
 		select {
-		case <-changed:
+		case <-c.b.end(c.run):
 		case <-ctx.Done():
-			return run, nil
+			return "", failure{"57014", "canceling statement due to user request"}
 		}
 	}
-}
-
-func (b *backroom) List(_ context.Context, c *admin.Caller, f query.Filter) (query.Page, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var p query.Page
-	for _, id := range slices.Sorted(maps.Keys(b.runs)) {
-		k, err := b.open(c, id, false)
-		if err != nil || f.Submitter != "" && k.run.Submitter.Login != f.Submitter {
-			continue
-		}
-		p.Runs = append(p.Runs, k.run)
+	if strings.Contains(lower, "wrong") {
+		return "", failure{"42601", "syntax error"}
 	}
-	if len(p.Runs) > f.Limit {
-		p.Runs, p.Next = p.Runs[:f.Limit], "more"
+	if err := sink.Columns([]string{"n", "big", "t"}, []uint32{23, 20, 25}, []int32{-1, -1, -1}); err != nil {
+		return "", err
 	}
-	return p, nil
-}
-
-func (b *backroom) Live(_ context.Context, c *admin.Caller) ([]query.Run, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []query.Run
-	for _, id := range slices.Sorted(maps.Keys(b.runs)) {
-		if k := b.runs[id]; k.owner == c.ID && !k.run.State.Terminal() {
-			out = append(out, k.run)
+	for _, row := range [][][]byte{{[]byte("1"), []byte("9223372036854775807"), []byte("SECRETCELL")}, {[]byte("2"), nil, {}}, {[]byte("3"), []byte("0"), nil}} {
+		if err := sink.Row(row); err != nil {
+			return "", err
 		}
 	}
-	return out, nil
-}
-
-func (b *backroom) alter(c *admin.Caller, id string, act func(*query.Run)) (query.Run, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	k, err := b.open(c, id, true)
-	if err != nil {
-		return query.Run{}, err
-	}
-	next := k.run
-	next.Version++
-	act(&next)
-	b.change(k, next)
-	return next, nil
-}
-
-func (b *backroom) Cancel(_ context.Context, c *admin.Caller, id, reason string) (query.Run, error) {
-	return b.alter(c, id, func(r *query.Run) {
-		if !r.State.Terminal() {
-			r.State, r.Cancel = query.StateCanceled, &query.Canceled{By: c.Login, Reason: reason}
-		}
-	})
-}
-
-func (b *backroom) Lease(_ context.Context, c *admin.Caller, id string) error {
-	_, err := b.alter(c, id, func(*query.Run) {})
-	return err
-}
-
-func (b *backroom) Update(_ context.Context, c *admin.Caller, id string, ch query.Change) (query.Run, error) {
-	return b.alter(c, id, func(r *query.Run) {
-		if ch.Title != nil {
-			r.Title = *ch.Title
-		}
-		if ch.Pinned != nil {
-			r.Pinned = *ch.Pinned
-		}
-	})
-}
-
-func (b *backroom) Delete(_ context.Context, c *admin.Caller, id string) error {
-	_, err := b.alter(c, id, func(r *query.Run) { r.Deleted, r.SQL = true, nil })
-	return err
-}
-
-func (b *backroom) Viewers(_ context.Context, c *admin.Caller, id string) ([]query.Viewer, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	k, err := b.open(c, id, true)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Collect(maps.Values(k.viewers)), nil
-}
-
-func (b *backroom) AddViewer(_ context.Context, c *admin.Caller, id, login string) error {
-	_, err := b.alter(c, id, func(r *query.Run) { b.runs[id].viewers[login] = query.Viewer{Login: login, By: c.Login} })
-	return err
-}
-
-func (b *backroom) RemoveViewer(_ context.Context, c *admin.Caller, id, login string) error {
-	_, err := b.alter(c, id, func(*query.Run) { delete(b.runs[id].viewers, login) })
-	return err
-}
-
-var columns = []query.Column{{Name: "n", Type: "int4", OID: 23}, {Name: "big", Type: "int8", OID: 20}, {Name: "t", Type: "text", OID: 25}}
-
-func text(s string) *string { return &s }
-
-var rows = [][]*string{{text("1"), text("9223372036854775807"), text("SECRETCELL")}, {text("2"), nil, text("")}, {text("3"), text("0"), nil}}
-
-// result returns a run whose rows may be read now, after that is in the record.
-func (b *backroom) result(ctx context.Context, c *admin.Caller, id string, kind audit.Kind) error {
-	b.mu.Lock()
-	k, err := b.open(c, id, false)
-	if err != nil {
-		b.mu.Unlock()
-		return err
-	}
-	run := k.run
-	b.mu.Unlock()
-	if run.Deleted {
-		return admin.Errorf(admin.Gone, "result-expired", "The rows are gone.")
-	}
-	if !run.State.Terminal() {
-		return &admin.Error{Code: admin.Conflict, Slug: "run-not-finished", Text: "The run has not finished.", RetryAfter: time.Second, Extra: map[string]any{"state": run.State}}
-	}
-	e := c.Entry(kind)
-	e.Run = id
-	if err := b.h.journal.Record(ctx, &e); err != nil {
-		return &admin.Error{Code: admin.Unavailable, Slug: "record-unavailable", Text: "The record is unavailable.", Err: err}
-	}
-	return nil
-}
-
-func (b *backroom) Rows(ctx context.Context, c *admin.Caller, id string, req query.RowsRequest) (query.RowsPage, error) {
-	if err := b.result(ctx, c, id, audit.KindResultRead); err != nil {
-		return query.RowsPage{}, err
-	}
-	b.mu.Lock()
-	b.asked = append(b.asked, req)
-	b.mu.Unlock()
-	from := min(int(req.Offset), len(rows))
-	to := min(from+req.Limit, len(rows))
-	return query.RowsPage{Run: id, Statement: req.Statement, Offset: req.Offset, RowCount: int64(len(rows)), Columns: columns, Rows: rows[from:to], More: to < len(rows), ETag: id + "-" + strconv.Itoa(from)}, nil
-}
-
-func (b *backroom) Aggregate(ctx context.Context, c *admin.Caller, id string, _ int, chart []byte) (query.Groups, error) {
-	if err := b.result(ctx, c, id, audit.KindResultRead); err != nil {
-		return query.Groups{}, err
-	}
-	if !json.Valid(chart) {
-		return query.Groups{}, admin.Errorf(admin.Invalid, "invalid-request", "No chart.")
-	}
-	return query.Groups{Columns: columns[:1], Rows: rows[:1], FromRows: 3, OfRows: 3, ETag: id}, nil
-}
-
-// slowly hands out pieces until the context of the download ends.
-var slowly = strings.Repeat("x", 32<<10)
-
-func (b *backroom) Export(ctx context.Context, c *admin.Caller, id string, req query.ExportRequest) (*query.Export, error) {
-	if err := b.result(ctx, c, id, audit.KindResultExport); err != nil {
-		return nil, err
-	}
-	x := &query.Export{ContentType: "text/csv; charset=utf-8", Filename: "run " + id + "." + req.Format, ETag: id + "-" + req.Format, RowCount: 3}
-	b.mu.Lock()
-	endless := b.runs[id].run.SQL != nil && strings.Contains(*b.runs[id].run.SQL, "endless")
-	b.mu.Unlock()
-	meet(x, "write", func(ctx context.Context, w io.Writer) error {
-		if endless {
-			for {
-				if _, err := io.WriteString(w, slowly); err != nil {
-					return err
-				}
+	if strings.Contains(lower, "endless") {
+		wide := []byte(strings.Repeat("x", 4<<10))
+		for range 8000 {
+			if err := sink.Row([][]byte{[]byte("4"), nil, wide}); err != nil {
+				return "", err
 			}
 		}
-		_, err := io.WriteString(w, "n,big,t\n1,9223372036854775807,SECRETCELL\n")
-		return err
-	})
-	meet(x, "close", func() error { return nil })
-	return x, nil
-}
-
-// meet sets a field that only the use case can.
-func meet(x *query.Export, field string, fn any) {
-	f := reflect.ValueOf(x).Elem().FieldByName(field)
-	reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem().Set(reflect.ValueOf(fn))
-}
-
-func (b *backroom) Latest(_ context.Context, c *admin.Caller, queryID string) (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	q, found := b.saved[queryID]
-	if !found || q.Owner.ID != c.ID {
-		return "", admin.Missing()
 	}
-	for id, k := range b.runs {
-		if k.owner == c.ID && k.run.State == query.StateSucceeded {
-			return id, nil
+	return "SELECT 3", nil
+}
+
+func (c *conn) Describe(context.Context, string, []uint32) ([]uint32, error) { return nil, nil }
+
+func (c *conn) InTransaction() bool { return false }
+
+func (c *conn) Cancel(context.Context) error { return nil }
+
+func (c *conn) Close(context.Context) error { return nil }
+
+// failure meets query.Failure.
+type failure struct{ sqlstate, message string }
+
+func (f failure) Error() string { return f.message }
+
+func (f failure) Report() (sqlstate, message, detail, hint, routine string, position int) {
+	return f.sqlstate, f.message, "", "", "scanner", 8
+}
+
+// facts meets query.Facts.
+type facts struct{ *sqlparse.Parser }
+
+func (f facts) Parse(_ query.Target, sql string) *policy.Batch {
+	return f.Parser.Parse([]byte(sql), sqlparse.Env{StdStrings: sqlparse.On})
+}
+
+// people meets query.People and query.Services.
+type people struct{ h *house }
+
+func (p people) PersonByLogin(ctx context.Context, login string) (query.Person, error) {
+	all, err := p.h.office.People(ctx, admin.Operator(), admin.Page{Search: login})
+	for _, one := range all {
+		if one.Login == login {
+			return query.Person{ID: one.ID, Login: one.Login, Name: one.Name, Teams: one.Teams, Roles: one.Roles}, nil
 		}
 	}
-	return "", admin.Missing()
+	return query.Person{}, errors.Join(err, admin.ErrAbsent)
 }
 
-func (b *backroom) state() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.changes
+func (p people) Holds(ctx context.Context, c *admin.Caller, service string) (bool, error) {
+	return true, p.h.office.Held(ctx, c, service)
 }
 
-type library struct{ *backroom }
-
-func (b *backroom) library() api.Library { return library{b} }
-
-func (l library) find(c *admin.Caller, id string) (*query.Saved, error) {
-	q, found := l.saved[id]
-	if !found || q.Owner.ID != c.ID {
-		return nil, admin.Missing()
-	}
-	return q, nil
-}
-
-func (l library) List(_ context.Context, c *admin.Caller, f query.SavedFilter) (query.SavedPage, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var p query.SavedPage
-	for _, q := range l.saved {
-		if q.Owner.ID == c.ID && (f.Draft == nil || *f.Draft == q.Draft) {
-			p.Items = append(p.Items, *q)
-		}
-	}
-	return p, nil
-}
-
-func (l library) Create(_ context.Context, c *admin.Caller, n query.NewSaved) (query.Saved, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q := &query.Saved{ID: admin.NewID(admin.PrefixQuery), Title: n.Title, SQL: n.SQL, Params: n.Params, Chart: n.Chart, Team: n.Team, Draft: n.Draft, Target: n.Target, Owner: query.Owner{ID: c.ID, Login: c.Login}, Version: 1, Rev: 1}
-	l.saved[q.ID] = q
-	l.changes++
-	return *q, nil
-}
-
-func (l library) Get(_ context.Context, c *admin.Caller, id string) (query.Saved, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q, err := l.find(c, id)
-	if err != nil {
-		return query.Saved{}, err
-	}
-	return *q, nil
-}
-
-func (l library) Update(_ context.Context, c *admin.Caller, id string, rev int64, ch query.SavedChange) (query.Saved, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q, err := l.find(c, id)
-	if err != nil {
-		return query.Saved{}, err
-	}
-	if rev == 0 {
-		return query.Saved{}, admin.Errorf(admin.Precondition, "if-match-required", "Send If-Match.")
-	}
-	if rev != q.Rev {
-		e := admin.Errorf(admin.Precondition, "version-conflict", "Somebody changed it.")
-		e.Extra = map[string]any{"current_version": q.Rev}
-		return query.Saved{}, e
-	}
-	next := *q
-	if ch.Title != nil {
-		next.Title = *ch.Title
-	}
-	if ch.Team != nil {
-		next.Team = ch.Team
-	}
-	if ch.Chart != nil {
-		next.Chart = *ch.Chart
-	}
-	next.Rev++
-	l.saved[id] = &next
-	l.changes++
-	return next, nil
-}
-
-func (l library) Delete(_ context.Context, c *admin.Caller, id string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, err := l.find(c, id)
-	if err == nil {
-		delete(l.saved, id)
-		l.changes++
-	}
-	return err
-}
-
-func (l library) Versions(ctx context.Context, c *admin.Caller, id string) ([]query.Version, error) {
-	v, err := l.Version(ctx, c, id, 1)
-	return []query.Version{v}, err
-}
-
-func (l library) Version(ctx context.Context, c *admin.Caller, id string, n int) (query.Version, error) {
-	q, err := l.Get(ctx, c, id)
-	if err == nil && n != 1 {
-		err = admin.Missing()
-	}
-	return query.Version{Version: 1, SQL: q.SQL}, err
-}
-
-func (l library) Fork(ctx context.Context, c *admin.Caller, id string) (query.Saved, error) {
-	q, err := l.Get(ctx, c, id)
-	if err != nil {
-		return q, err
-	}
-	return l.Create(ctx, c, query.NewSaved{Title: q.Title, SQL: q.SQL, Draft: true})
-}
-
-func (l library) Star(_ context.Context, c *admin.Caller, id string, on bool) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q, err := l.find(c, id)
-	if err == nil {
-		next := *q
-		next.Starred = on
-		l.saved[id] = &next
-		l.changes++
-	}
-	return err
-}
-
-func (l library) Release(_ context.Context, c *admin.Caller, id string, version int, service string) (query.Saved, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q, err := l.find(c, id)
-	if err != nil {
-		return query.Saved{}, err
-	}
-	next := *q
-	next.Released = append(slices.Clone(q.Released), query.Released{Service: service, Version: version, By: c.Login})
-	l.saved[id] = &next
-	l.changes++
-	return next, nil
-}
-
+// catalog knows one table: the real one asks the warehouse's own catalog.
 type catalog struct{}
-
-func (b *backroom) catalog() api.Catalog { return catalog{} }
 
 func (catalog) Tables(context.Context, *admin.Caller, string, string, string, int) (query.TablePage, error) {
 	return query.TablePage{Items: []query.Table{{Schema: "public", Name: "fact", Kind: "table"}}}, nil
@@ -517,13 +201,17 @@ func (catalog) Completions(context.Context, *admin.Caller, string) (query.Comple
 	return query.Completions{Version: "abc", Schemas: []query.CompletionSchema{{Name: "public"}}}, nil
 }
 
-type explainer struct{}
+// open lets ana read what runs read, and nobody else.
+type open struct{}
 
-func (b *backroom) explainer() api.Explainer { return explainer{} }
+func (open) Intents(_ context.Context, run string, _ time.Time) ([]audit.Event, error) {
+	return []audit.Event{{Kind: audit.KindIntent, Run: run, Database: "dwh", Verbs: []string{"select"}, Reads: []string{"public.fact"}}}, nil
+}
 
-func (explainer) Explain(_ context.Context, _ *admin.Caller, req query.ExplainRequest) (query.Explanation, error) {
-	if req.SQL == "" {
-		return query.Explanation{}, admin.Errorf(admin.Invalid, "invalid-request", "There is no SQL.")
-	}
-	return query.Explanation{Statements: []query.ExplainedStatement{{Kind: "select", Verdict: "allow"}}}, nil
+func (open) MayRead(_ context.Context, who policy.Subject, _ query.Target, _ []policy.Relation, _ []policy.Function) (bool, error) {
+	return who.User == "ana", nil
+}
+
+func (open) CanSelect(_ context.Context, login string, _ query.Target, _ []policy.Relation) (bool, error) {
+	return login == "ana", nil
 }

@@ -56,7 +56,7 @@ func (a *API) listTargets(_ context.Context, c *admin.Caller, _ *nothing) (*list
 
 // openTarget refuses a target that there is not, or not for the caller.
 func (a *API) openTarget(c *admin.Caller, name string) error {
-	if _, found := a.findTarget(name); !found || c.Role(name) == admin.RoleNone {
+	if !a.hasTarget(name) || c.Role(name) == admin.RoleNone {
 		return admin.Missing()
 	}
 	return nil

@@ -43,14 +43,14 @@ func (e external) session(r *http.Request) (admin.Secret, error) {
 
 // sessionCookie gives the browser the session.
 func (e external) sessionCookie(in *admin.SignedIn) *http.Cookie {
-	c := e.cookie(e.cookieName(), in.Secret.Reveal())
+	c := e.cookie(e.cookieName(), in.Secret.Reveal()) //nolint:gosec // G124: cookie sets all three, Secure wherever there is TLS
 	c.Expires = in.Session.Expires
 	return c
 }
 
 // dropped takes a cookie away.
 func (e external) dropped(name string) *http.Cookie {
-	c := e.cookie(name, "")
+	c := e.cookie(name, "") //nolint:gosec // G124: as above
 	c.MaxAge, c.Expires = -1, time.Unix(1, 0)
 	return c
 }

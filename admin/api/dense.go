@@ -40,7 +40,7 @@ func densely(v reflect.Value) reflect.Value {
 }
 
 func denseStruct(v reflect.Value) reflect.Value {
-	if t, ok := v.Interface().(time.Time); ok {
+	if t, ok := reflect.TypeAssert[time.Time](v); ok {
 		return reflect.ValueOf(t.UTC().Truncate(time.Millisecond))
 	}
 	out := reflect.New(v.Type()).Elem()

@@ -86,8 +86,6 @@ func (op *operation) scopes() []string {
 	return nil
 }
 
-func (op *operation) open() bool { return len(op.Security) == 0 }
-
 // TestEveryRouteIsAnOperation: nothing is served that the document does not hold.
 func TestEveryRouteIsAnOperation(t *testing.T) {
 	t.Parallel()

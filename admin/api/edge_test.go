@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -31,7 +32,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	body := map[string]any{"sql": "select 1"}
-	before := h.door.state()
+	before := h.door.count()
 	for name, hs := range map[string]header{
 		"another site":       {"Sec-Fetch-Site": "cross-site"},
 		"a sibling":          {"Sec-Fetch-Site": "same-site"},
@@ -42,7 +43,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 	} {
 		for _, path := range []string{"/runs", "/session", "/session/link"} {
 			a := h.root.call("POST", path, body, hs)
-			if a.res.StatusCode != 403 || a.object()["code"] != "cross-origin" {
+			if a.res.StatusCode != http.StatusForbidden || a.object()["code"] != "cross-origin" {
 				t.Errorf("%s: %s: %d %s", name, path, a.res.StatusCode, a.body)
 			}
 		}
@@ -50,7 +51,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 	for _, media := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/sql", ""} {
 		h.root.call("POST", "/query", body, header{"Content-Type": media}).code(415, "unsupported-media-type")
 	}
-	if h.door.state() != before {
+	if h.door.count() != before {
 		t.Error("a run began")
 	}
 	h.root.call("GET", "/runs", nil, header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}).code(403, "cross-origin")
@@ -75,7 +76,7 @@ func TestHostMustBeOurs(t *testing.T) {
 	h.root.call("GET", "/me", nil, header{"Host": "localhost:" + strings.Split(h.server.URL, ":")[2]}).want(200)
 	far := newHouse(t, func(c *api.Config) { c.ExternalURL = "https://LK.example.com:443" }, deaf)
 	for host, want := range map[string]int{"lk.example.com": 200, "LK.EXAMPLE.COM:443": 200, "lk.example.com:8443": 421, "localhost": 421, "127.0.0.1": 421} {
-		req := httptest.NewRequest("GET", "/api/v1/session", nil)
+		req := httptest.NewRequest(http.MethodGet, "/api/v1/session", nil)
 		req.Host = host
 		rec := httptest.NewRecorder()
 		far.api.Handler().ServeHTTP(rec, req)
@@ -99,7 +100,7 @@ func TestCookieOfEachAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := strings.TrimSuffix(want.Path, "/") + "/api/v1/session/link"
-		req := httptest.NewRequest("POST", external+"/x", strings.NewReader(`{"token":"`+link.Reveal()+`"}`))
+		req := httptest.NewRequest(http.MethodPost, external+"/x", strings.NewReader(`{"token":"`+link.Reveal()+`"}`))
 		req.URL.Path = path
 		req.Header.Set("Content-Type", "application/json")
 		rec := httptest.NewRecorder()
@@ -144,10 +145,8 @@ func TestHeadersThatCouldMislead(t *testing.T) {
 
 	// On its own listener they do, once each, with the proof.
 	ask := func(hs map[string][]string, cookie string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest("GET", h.server.URL+"/api/v1/me", nil)
-		for name, values := range hs {
-			r.Header[name] = values
-		}
+		r := httptest.NewRequest(http.MethodGet, h.server.URL+"/api/v1/me", nil)
+		maps.Copy(r.Header, hs)
 		if cookie != "" {
 			r.Header.Set("Cookie", cookie)
 		}

@@ -19,13 +19,13 @@ func examples(h *house) map[string]example {
 		"submit-run":       {body: map[string]any{"sql": "select 1"}},
 		"update-run":       {body: map[string]any{"title": "weekly"}},
 		"cancel-run":       {body: map[string]any{"reason": "too slow"}},
-		"aggregate-result": {body: map[string]any{"v": 1, "type": "bar", "x": "n"}},
+		"aggregate-result": {body: map[string]any{"v": 1, "type": "bar", "x": "n", "y": []any{map[string]any{"col": "n", "agg": "sum"}}}},
 		"query":            {query: "?format=csv", body: map[string]any{"sql": "select 1"}},
 		"explain":          {body: map[string]any{"sql": "select 1"}},
 		"create-query":     {body: map[string]any{"title": "q", "sql": "select 1"}},
 		"update-query":     {body: map[string]any{"title": "r"}, headers: header{"If-Match": `"v1"`}},
 		"run-query":        {body: map[string]any{"params": []any{}}},
-		"release-query":    {body: map[string]any{"version": 1, "service": "loader"}},
+		"release-query":    {body: map[string]any{"version": 1, "service": (&things{h: h}).make("services")}},
 		"events":           {query: "?topics=me,runs,connect"},
 		"make-token":       {body: map[string]any{"name": "cron", "scopes": []string{"runs:read"}, "expires_in_days": 1}},
 		"make-db-password": {body: map[string]any{"tool": "psql"}},
@@ -64,8 +64,8 @@ type things struct {
 func (w *things) path(op operation) string {
 	w.h.Helper()
 	path := op.path
-	if strings.Contains(path, "{id}") {
-		path = strings.Replace(path, "{id}", w.make(strings.Split(path, "/")[1]), 1)
+	if before, after, found := strings.Cut(path, "{id}"); found {
+		path = before + w.make(strings.Split(path, "/")[1]) + after
 	}
 	return strings.NewReplacer("{login}", "ana", "{n}", "1", "{target}", "warehouse", "{schema}", "public", "{table}", "fact").Replace(path)
 }

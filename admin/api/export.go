@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/admin/result/format"
 )
 
 // formats are those of downloads.
@@ -20,13 +20,34 @@ var formats = []string{"csv", "tsv", "json", "ndjson", "xlsx", "parquet"}
 
 type exportIn struct {
 	RunID
+	Looks
 
 	Statement int    `query:"statement" minimum:"0" default:"0"`
-	Delimiter string `query:"delimiter" maxLength:"4" doc:"csv: one character."`
+	NoneMatch string `header:"If-None-Match"`
+}
+
+// Looks is how a result is written, as far as the format has a choice.
+type Looks struct {
+	Delimiter string `query:"delimiter" maxLength:"1" doc:"csv: one ASCII character; default a comma."`
 	Null      string `query:"null" maxLength:"16" doc:"csv, tsv: how NULL is written."`
 	Header    bool   `query:"header" default:"true" doc:"csv, tsv: the names of the columns first."`
 	Safe      bool   `query:"safe" doc:"csv, tsv: nothing that a spreadsheet takes for a formula."`
-	NoneMatch string `header:"If-None-Match"`
+	Values    string `query:"values" enum:"text,json" default:"text" doc:"json, ndjson: text: every cell is a string or null; json: what JSON holds without loss as JSON."`
+}
+
+// options are the looks as a format takes them.
+func (l *Looks) options(name string) (format.Options, error) {
+	o := format.Options{Format: name, Null: l.Null, NoHeader: !l.Header, ExcelSafe: l.Safe}
+	if l.Values == "json" {
+		o.Values = format.Typed
+	}
+	if l.Delimiter != "" {
+		if len(l.Delimiter) != 1 {
+			return o, badParameter("delimiter", "One ASCII character.")
+		}
+		o.Delimiter = l.Delimiter[0]
+	}
+	return o, nil
 }
 
 // download is an answer that writes itself.
@@ -35,10 +56,14 @@ type download struct {
 }
 
 // exportAs returns the handler of one format.
-func (a *API) exportAs(format string) func(context.Context, *admin.Caller, *exportIn) (*download, error) {
+func (a *API) exportAs(name string) func(context.Context, *admin.Caller, *exportIn) (*download, error) {
 	return func(ctx context.Context, c *admin.Caller, in *exportIn) (*download, error) {
+		options, err := in.options(name)
+		if err != nil {
+			return nil, err
+		}
 		x, err := a.cfg.Runs.Export(ctx, c, in.ID, query.ExportRequest{
-			Statement: in.Statement, Format: format, Delimiter: in.Delimiter, Null: in.Null, NoHeader: !in.Header, Safe: in.Safe,
+			Statement: in.Statement, Options: options,
 		})
 		if err != nil {
 			return nil, err
@@ -49,7 +74,7 @@ func (a *API) exportAs(format string) func(context.Context, *admin.Caller, *expo
 
 // send writes an export, which is recorded already. A failure in the middle cuts
 // the connection, so that nobody takes a part for the whole.
-func (a *API) send(ctx context.Context, hc huma.Context, x *query.Export, noneMatch_ string, more map[string]string) {
+func (a *API) send(ctx context.Context, hc huma.Context, x *query.Export, has string, more map[string]string) {
 	defer func() { _ = x.Close() }() // it was only read
 	_, w := humago.Unwrap(hc)
 	h := w.Header()
@@ -61,7 +86,7 @@ func (a *API) send(ctx context.Context, hc huma.Context, x *query.Export, noneMa
 	for name, value := range more {
 		h.Set(name, value)
 	}
-	if noneMatch(noneMatch_, tag) {
+	if noneMatch(has, tag) {
 		hc.SetStatus(http.StatusNotModified)
 		return
 	}
@@ -125,12 +150,9 @@ func (p *patient) Write(b []byte) (int, error) {
 	return total, nil
 }
 
-// errEnded says that the caller's rights ended under the answer.
-var errEnded = errors.New("rights ended")
-
 // interrupted is the error of a request whose context has ended.
-func interrupted(ctx context.Context) error {
-	if cause := context.Cause(ctx); errors.Is(cause, errEnded) || isRevoked(cause) {
+func interrupted(ctx context.Context) *admin.Error {
+	if cause := context.Cause(ctx); isRevoked(cause) {
 		return &admin.Error{Code: admin.Unauthenticated, Slug: "unauthenticated", Text: "Your sign-in or token has ended. Sign in again.", Err: cause}
 	}
 	return fail("interrupted", "The request was interrupted before it was answered. Ask again.")

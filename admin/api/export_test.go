@@ -6,8 +6,6 @@ func (a *API) Patterns() []string { return a.mux.patterns }
 
 // The parsers, for their fuzz targets.
 var (
-	ParseSort   = parseSort
-	ParseFilter = parseFilter
 	NoneMatch   = noneMatch
 	Quoted      = quoted
 	Revision    = revision

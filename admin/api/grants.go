@@ -50,7 +50,7 @@ func (a *API) addGrant(ctx context.Context, c *admin.Caller, in *struct {
 },
 ) (*oneGrant, error) {
 	b := in.Body
-	if _, found := a.findTarget(b.Target); !found && b.Target != admin.AllTargets {
+	if !a.hasTarget(b.Target) && b.Target != admin.AllTargets {
 		return nil, badParameter("/target", "There is no such warehouse.")
 	}
 	g, err := a.cfg.Office.AddGrant(ctx, c, admin.NewGrant{

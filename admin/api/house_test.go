@@ -30,6 +30,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqlite"
 	"github.com/lockkeeper/lockkeeper/audit"
+	"github.com/lockkeeper/lockkeeper/policy/sqlparse"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,9 +51,15 @@ type house struct {
 	tokens  map[string]*browser
 }
 
-type revoker struct{ r *notify.Revocations }
+// revoker ends streams, downloads and runs, as cmd wires it.
+type revoker struct{ h *house }
 
-func (r revoker) Revoke(ids ...string) { r.r.Revoke(ids...) }
+func (r revoker) Revoke(ids ...string) {
+	r.h.revoked.Revoke(ids...)
+	if r.h.door != nil {
+		r.h.door.runs.Revoke(ids...)
+	}
+}
 
 func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 	t.Helper()
@@ -78,12 +85,16 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 		t.Fatal(err)
 	}
 	h.office, err = admin.New(t.Context(), admin.Config{
-		Store: sqldb.NewPeople(db), Journal: h.journal, Vault: vault, Passwords: passwords, Verifiers: verifiers{}, Revoker: revoker{h.revoked}, Log: log, Provision: true,
+		Store: sqldb.NewPeople(db), Journal: h.journal, Vault: vault, Passwords: passwords, Verifiers: verifiers{}, Revoker: revoker{h}, Log: log, Provision: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.door = newBackroom(h)
+	h.door = newBackroom(t, h, db, vault, dir)
+	explainer, err := query.NewExplainer(query.ExplainerConfig{Targets: targets, Door: h.door, Facts: facts{parser(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	limiter, err := signin.NewLimiter(signin.LimiterConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -92,9 +103,8 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 	h.server = httptest.NewUnstartedServer(mux)
 	h.server.Start()
 	cfg := api.Config{
-		Office: h.office, Runs: h.door, Library: h.door.library(), Catalog: h.door.catalog(), Explainer: h.door.explainer(),
-		Targets: []query.Target{{Name: "warehouse", Title: "Warehouse", Dialect: "postgres", Database: "dwh"}},
-		Hub:     h.hub, Revocations: h.revoked, Passwords: true, Limiter: limiter, ExternalURL: h.server.URL,
+		Office: h.office, Runs: h.door.runs, Library: h.door.library, Catalog: catalog{}, Explainer: explainer,
+		Targets: targets, Hub: h.hub, Revocations: h.revoked, Passwords: true, Limiter: limiter, ExternalURL: h.server.URL,
 		Connect: api.Connect{Host: "lk.example.com", Port: 5432, SSLMode: "require"},
 		Files:   pageFiles(), Page: func(nonce, base string) ([]byte, error) {
 			return []byte("<html>" + base + " " + nonce + "</html>"), nil
@@ -125,6 +135,15 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 const deafTitle = "Lockkeeper"
 
 func deaf(c *api.Config) { c.Title = deafTitle }
+
+func parser(t *testing.T) *sqlparse.Parser {
+	t.Helper()
+	p, err := sqlparse.New(sqlparse.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 func pageFiles() fstest.MapFS {
 	return fstest.MapFS{

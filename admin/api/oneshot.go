@@ -17,20 +17,16 @@ import (
 type oneShotIn struct {
 	RunHeaders
 	OpenParams
+	Looks
 
-	Target    string `query:"target" maxLength:"63"`
-	Format    string `query:"format" enum:"csv,tsv,json,ndjson,xlsx,parquet" default:"json"`
-	Delimiter string `query:"delimiter" maxLength:"4"`
-	Null      string `query:"null" maxLength:"16"`
-	Header    bool   `query:"header" default:"true"`
-	Safe      bool   `query:"safe"`
-	Body      runRequest
+	Target string `query:"target" maxLength:"63"`
+	Format string `query:"format" enum:"csv,tsv,json,ndjson,xlsx,parquet" default:"json"`
+	Body   runRequest
 }
 
 // OpenParams are p.NAME=value and p.NAME:TYPE=value of the query string.
 type OpenParams struct {
 	params []query.Param
-	target string
 }
 
 // Resolve reads them: huma knows no parameters with open names.
@@ -42,7 +38,7 @@ func (p *OpenParams) Resolve(hc huma.Context) []error {
 }
 
 // oneShotKnown are the other parameters of POST /query.
-var oneShotKnown = []string{"target", "format", "delimiter", "null", "header", "safe"}
+var oneShotKnown = []string{"target", "format", "delimiter", "null", "header", "safe", "values"}
 
 // maxParams bounds the parameters of one request.
 const maxParams = 1000
@@ -86,6 +82,10 @@ func (a *API) oneShot(ctx context.Context, c *admin.Caller, in *oneShotIn) (*dow
 	if err := boundSQL(req.SQL); err != nil {
 		return nil, err
 	}
+	options, err := in.options(in.Format)
+	if err != nil {
+		return nil, err
+	}
 	p := parsePrefer(in.Prefer, maxWait)
 	sub, err := a.cfg.Runs.Submit(ctx, c, req)
 	if err != nil {
@@ -109,7 +109,7 @@ func (a *API) oneShot(ctx context.Context, c *admin.Caller, in *oneShotIn) (*dow
 		return nil, runProblem(run)
 	}
 	x, err := a.cfg.Runs.Export(ctx, c, run.ID, query.ExportRequest{
-		Statement: lastResult(run), Format: in.Format, Delimiter: in.Delimiter, Null: in.Null, NoHeader: !in.Header, Safe: in.Safe,
+		Statement: lastResult(run), Options: options,
 	})
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -152,16 +151,6 @@ func mediaType(r *http.Request) string {
 		return ""
 	}
 	return t
-}
-
-// operations returns the ids of all operations, sorted; for tests.
-func (a *API) operations() []string {
-	var ids []string
-	for _, rt := range a.routes {
-		ids = append(ids, rt.id)
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // sqlFormat lets a body of application/sql stand for {"sql": …}.

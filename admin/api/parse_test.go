@@ -39,48 +39,6 @@ func FuzzPrefer(f *testing.F) {
 	})
 }
 
-// FuzzSort: what is read back from what was understood is the same.
-func FuzzSort(f *testing.F) {
-	for _, s := range []string{"c0:asc,c1:desc", "a:b", ":", ",", "n:ame:desc"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		keys, err := api.ParseSort(text)
-		if err != nil {
-			return
-		}
-		var parts []string
-		for _, k := range keys {
-			parts = append(parts, k.Col+map[bool]string{false: ":asc", true: ":desc"}[k.Desc])
-		}
-		again, err := api.ParseSort(strings.Join(parts, ","))
-		if err != nil || len(again) != len(keys) {
-			t.Fatalf("%q: %v then %v (%v)", text, keys, again, err)
-		}
-		for i := range keys {
-			if again[i] != keys[i] {
-				t.Errorf("%q: %v then %v", text, keys, again)
-			}
-		}
-	})
-}
-
-// FuzzFilter: it is bounded, and nothing but conditions comes out.
-func FuzzFilter(f *testing.F) {
-	for _, s := range []string{`[{"col":"c0","op":"eq","value":"1"}]`, `[]`, `{}`, `[{"x":1}]`, `[]x`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		all, err := api.ParseFilter(text)
-		if err == nil && len(all) > 32 {
-			t.Errorf("%d conditions", len(all))
-		}
-		if err != nil && all != nil {
-			t.Errorf("an error and %v", all)
-		}
-	})
-}
-
 // FuzzETag: any text can be a tag, and matches itself and nothing shorter.
 func FuzzETag(f *testing.F) {
 	for _, s := range []string{"r_1-2", `"x"`, `W/"x"`, "a,b", "*", ""} {

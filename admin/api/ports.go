@@ -22,7 +22,7 @@ type Runs interface {
 	AddViewer(ctx context.Context, c *admin.Caller, id, login string) error
 	RemoveViewer(ctx context.Context, c *admin.Caller, id, login string) error
 	Rows(ctx context.Context, c *admin.Caller, id string, req query.RowsRequest) (query.RowsPage, error)
-	Aggregate(ctx context.Context, c *admin.Caller, id string, statement int, chart []byte) (query.Groups, error)
+	Aggregate(ctx context.Context, c *admin.Caller, id string, statement int, chart []byte) (query.Chart, error)
 	Export(ctx context.Context, c *admin.Caller, id string, req query.ExportRequest) (*query.Export, error)
 	Latest(ctx context.Context, c *admin.Caller, queryID string) (string, error)
 }

@@ -23,7 +23,7 @@ import (
 const problemType = "application/problem+json"
 
 // Problem is the body of every error (RFC 9457). Further members may follow.
-type Problem struct {
+type Problem struct { //nolint:errname // the document names it so
 	Type      string             `json:"type" doc:"The page that explains this kind of problem."`
 	Title     string             `json:"title"`
 	Status    int                `json:"status"`
@@ -98,7 +98,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	e := a.known(err)
+	e := known(ctx, err)
 	if e.Code == admin.Internal {
 		a.cfg.Log.ErrorContext(ctx, "request failed", slog.String("request_id", id), slog.String("operation", operationName(ctx)), slog.String("cause", cause(e)))
 	} else if e.Err != nil {
@@ -134,7 +134,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 }
 
 // known returns the error as one of ours.
-func (a *API) known(err error) *admin.Error {
+func known(ctx context.Context, err error) *admin.Error {
 	if e, ok := errors.AsType[*admin.Error](err); ok {
 		return e
 	}
@@ -147,7 +147,7 @@ func (a *API) known(err error) *admin.Error {
 		return f
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &admin.Error{Code: admin.Unavailable, Slug: "interrupted", Text: "The request was interrupted before it was answered. Ask again.", Err: err}
+		return interrupted(ctx)
 	}
 	return &admin.Error{Code: admin.Internal, Err: err}
 }
@@ -222,9 +222,7 @@ func statusOf(c admin.Code) int {
 // write answers with a problem outside of an operation.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := a.problem(r.Context(), err)
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // whoever left cannot be told

@@ -57,6 +57,7 @@ var kinds = map[string]kind{
 	"too-many-queued":        {429, admin.Quota, "Too many runs wait already", "Wait for some of them, or cancel them."},
 	"headers-too-many":       {400, admin.Invalid, "A header came twice", "Headers that decide who asks may come once."},
 	"internal":               {500, admin.Internal, "Something went wrong on our side", "The log of the server has more under the request's id."},
+	"audit-unavailable":      {503, admin.Unavailable, "The record is unavailable", "What cannot be recorded is not done. Ask whoever runs Lockkeeper."},
 	"record-unavailable":     {503, admin.Unavailable, "The record is unavailable", "What cannot be recorded is not done. Ask whoever runs Lockkeeper."},
 	"sign-in-unavailable":    {503, admin.Unavailable, "Signing in is not possible now", "The identity provider is away, or too many sign in at once. Try again shortly."},
 	"target-paused":          {503, admin.Unavailable, "The warehouse is paused", "An operator paused it. The detail says until when."},

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,12 +9,6 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/query"
-)
-
-// Bounds of what a page of rows may ask.
-const (
-	maxSortKeys   = 8
-	maxConditions = 32
 )
 
 type rowsIn struct {
@@ -64,14 +57,7 @@ func (a *API) resultRoutes() {
 }
 
 func (a *API) getRows(ctx context.Context, c *admin.Caller, in *rowsIn) (*rowsOut, error) {
-	req := query.RowsRequest{Statement: in.Statement, Offset: in.Offset, Limit: in.Limit}
-	var err error
-	if req.Sort, err = parseSort(in.Sort); err != nil {
-		return nil, err
-	}
-	if req.Filter, err = parseFilter(in.Filter); err != nil {
-		return nil, err
-	}
+	req := query.RowsRequest{Statement: in.Statement, Offset: in.Offset, Limit: in.Limit, Sort: in.Sort, Filter: in.Filter}
 	page, err := a.cfg.Runs.Rows(ctx, c, in.ID, req)
 	if err != nil {
 		return nil, err
@@ -116,84 +102,9 @@ func (a *API) nextRows(in *rowsIn, offset int64) string {
 	return a.runPath(in.ID) + "/rows?" + q.Encode()
 }
 
-// parseSort reads col:asc,col2:desc. A name may hold colons: the last one counts.
-func parseSort(s string) ([]query.SortKey, error) {
-	if s == "" {
-		return nil, nil
-	}
-	var keys []query.SortKey
-	for part := range strings.SplitSeq(s, ",") {
-		key := query.SortKey{Col: part}
-		if i := strings.LastIndexByte(part, ':'); i >= 0 {
-			switch part[i+1:] {
-			case "asc":
-				key.Col = part[:i]
-			case "desc":
-				key.Col, key.Desc = part[:i], true
-			}
-		}
-		if key.Col == "" || len(keys) == maxSortKeys {
-			return nil, badParameter("sort", "Write col:asc,col2:desc, at most "+strconv.Itoa(maxSortKeys)+" columns.")
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
-// parseFilter reads the JSON of a filter.
-func parseFilter(s string) ([]query.Condition, error) {
-	if s == "" {
-		return nil, nil
-	}
-	d := json.NewDecoder(strings.NewReader(s))
-	d.DisallowUnknownFields()
-	var all []query.Condition
-	if err := d.Decode(&all); err != nil || d.More() || len(all) > maxConditions {
-		return nil, badParameter("filter", `Write JSON such as [{"col":"c0","op":"eq","value":"x"}], at most `+strconv.Itoa(maxConditions)+" conditions.")
-	}
-	return all, nil
-}
-
+// badParameter is the error of one part of a request.
 func badParameter(name, message string) error {
 	e := fail("bad-request", "The parameter "+name+" is not understood. "+message)
 	e.Fields = []admin.FieldError{{Pointer: name, Message: message}}
 	return e
-}
-
-type aggregateBody struct {
-	Columns   []query.Column    `json:"columns"`
-	Rows      [][]any           `json:"rows"`
-	FromRows  int64             `json:"from_rows"`
-	OfRows    int64             `json:"of_rows"`
-	Truncated *query.Truncation `json:"truncated"`
-	SeriesCut bool              `json:"series_cut"`
-}
-
-type aggregateOut struct {
-	Status int
-	ETag   string `header:"ETag"`
-	Cache  string `header:"Cache-Control"`
-	Policy string `header:"Content-Security-Policy"`
-	Body   *aggregateBody
-}
-
-func (a *API) aggregate(ctx context.Context, c *admin.Caller, in *struct {
-	RunID
-
-	Statement int    `query:"statement" minimum:"0" default:"0"`
-	NoneMatch string `header:"If-None-Match"`
-	Body      chart
-},
-) (*aggregateOut, error) {
-	g, err := a.cfg.Runs.Aggregate(ctx, c, in.ID, in.Statement, json.RawMessage(in.Body))
-	if err != nil {
-		return nil, err
-	}
-	out := &aggregateOut{Status: http.StatusOK, ETag: quoted(g.ETag), Cache: privateCache, Policy: sandboxed}
-	if noneMatch(in.NoneMatch, out.ETag) {
-		out.Status = http.StatusNotModified
-		return out, nil
-	}
-	out.Body = &aggregateBody{Columns: g.Columns, Rows: cells(g.Rows, g.Columns, false), FromRows: g.FromRows, OfRows: g.OfRows, Truncated: g.Truncated, SeriesCut: g.SeriesCut}
-	return out, nil
 }

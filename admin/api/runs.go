@@ -19,7 +19,7 @@ type runRequest struct {
 	Access  string            `json:"access,omitempty" enum:"read_only,read_write" doc:"Default read_only."`
 	Multi   bool              `json:"multi,omitempty" doc:"Allow more than one statement."`
 	Urgency string            `json:"urgency,omitempty" enum:"interactive,batch" doc:"A hint for the policy. Default: interactive for pages, batch for tokens."`
-	Limits  runLimits         `json:"limits,omitempty"`
+	Limits  runLimits         `json:"limits,omitzero" required:"false"`
 	OnLimit string            `json:"on_limit,omitempty" enum:"truncate,fail" doc:"Default truncate."`
 	Tags    map[string]string `json:"tags,omitempty"`
 	Title   string            `json:"title,omitempty" maxLength:"800"`

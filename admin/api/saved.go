@@ -72,7 +72,7 @@ type queryChange struct {
 	Params      *[]declaredParam `json:"params,omitempty" maxItems:"1000"`
 	Chart       chart            `json:"chart,omitempty" doc:"null removes it."`
 	Tags        *[]string        `json:"tags,omitempty" maxItems:"50"`
-	Team        nullable         `json:"team,omitempty" doc:"null or empty: private."`
+	Team        nullable         `json:"team,omitzero" required:"false" doc:"null or empty: private."`
 	Draft       *bool            `json:"draft,omitempty"`
 	Target      *string          `json:"target,omitempty" maxLength:"63"`
 	Working     *draftWorking    `json:"working,omitempty" doc:"Autosaved, without a version."`
@@ -270,7 +270,7 @@ type savedRun struct {
 	Urgency string            `json:"urgency,omitempty" enum:"interactive,batch"`
 	Access  string            `json:"access,omitempty" enum:"read_only,read_write"`
 	Multi   bool              `json:"multi,omitempty"`
-	Limits  runLimits         `json:"limits,omitempty"`
+	Limits  runLimits         `json:"limits,omitzero" required:"false"`
 	OnLimit string            `json:"on_limit,omitempty" enum:"truncate,fail"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	Title   string            `json:"title,omitempty" maxLength:"800"`

@@ -118,7 +118,7 @@ func (a *API) beginOIDC(ctx context.Context, _ *admin.Caller, in *struct {
 	if err != nil {
 		return a.signInProblem(ctx, err)
 	}
-	c := a.out.cookie(a.out.loginCookie(), to.Cookie)
+	c := a.out.cookie(a.out.loginCookie(), to.Cookie) //nolint:gosec // G124: cookie sets all three, Secure wherever there is TLS
 	c.Expires = to.Expires
 	return &redirect{Cookies: []string{c.String()}, Location: to.URL}, nil
 }

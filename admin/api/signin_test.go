@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -19,7 +20,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 	}
 	var last *answer
 	for i := range 30 {
-		if last = b.call("POST", "/session", map[string]any{"login": "root", "password": fmt.Sprint(i)}); last.res.StatusCode == 429 {
+		if last = b.call("POST", "/session", map[string]any{"login": "root", "password": fmt.Sprint(i)}); last.res.StatusCode == http.StatusTooManyRequests {
 			break
 		}
 	}

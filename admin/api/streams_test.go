@@ -30,7 +30,7 @@ func (b *browser) open(path string) *reader {
 	if err != nil {
 		b.h.Fatal(err)
 	}
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
 		b.h.Fatalf("%s: %d %s", path, res.StatusCode, res.Header.Get("Content-Type"))
 	}
 	r := &reader{h: b.h, res: res, events: make(chan event, 100)}
@@ -104,7 +104,7 @@ func TestTopicsComeWhole(t *testing.T) {
 	seen := map[string]bool{}
 	s.until("all topics", func(e event) bool { seen[e.name] = true; return seen["runs"] && seen["me"] && seen["connect"] })
 	s.until("a heartbeat", func(e event) bool { return e.name == "beat" })
-	id := h.root.call("POST", "/runs", map[string]any{"sql": "slow"}, header{"Prefer": "respond-async"}).want(202).id()
+	id := h.root.call("POST", "/runs", map[string]any{"sql": "select slow"}, header{"Prefer": "respond-async"}).want(202).id()
 	h.root.call("POST", "/runs/"+id+"/lease", nil).want(204) // any change
 	e := s.until("the run", func(e event) bool { return e.name == "runs" && strings.Contains(e.data, id) })
 	var first struct {
@@ -126,7 +126,7 @@ func TestTopicsComeWhole(t *testing.T) {
 func TestRunIsFollowedToItsEnd(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	id := h.root.call("POST", "/runs", map[string]any{"sql": "slow"}, header{"Prefer": "wait=0"}).want(202).id()
+	id := h.root.call("POST", "/runs", map[string]any{"sql": "select slow"}, header{"Prefer": "wait=0"}).want(202).id()
 	s := h.root.open("/runs/" + id + "/events")
 	s.until("running", func(e event) bool { return e.name == "run" && strings.Contains(e.data, `"state":"running"`) })
 	h.door.finish(id)
@@ -154,8 +154,8 @@ func TestRightsEndStreams(t *testing.T) {
 		if name == "token revoked" {
 			who = program
 		}
-		id := b.call("POST", "/runs", map[string]any{"sql": "slow endless"}, header{"Prefer": "wait=0"}).want(202).id()
-		done := b.call("POST", "/runs", map[string]any{"sql": "endless"}).want(201).id()
+		id := b.call("POST", "/runs", map[string]any{"sql": "select slow"}, header{"Prefer": "wait=0"}).want(202).id()
+		done := b.call("POST", "/runs", map[string]any{"sql": "select endless"}).want(201).id()
 		topics, run := who.open("/events?topics=me"), who.open("/runs/"+id+"/events")
 		download, err := h.server.Client().Transport.RoundTrip(who.request("GET", "/runs/"+done+"/result.csv", nil))
 		if err != nil {
@@ -173,7 +173,7 @@ func TestRightsEndStreams(t *testing.T) {
 			t.Errorf("%s: the download ends as if it were whole", name)
 		}
 		_ = download.Body.Close()
-		if a := <-waiting; a.res.StatusCode != 401 {
+		if a := <-waiting; a.res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: the wait ends with %d %s", name, a.res.StatusCode, a.body)
 		}
 	}
