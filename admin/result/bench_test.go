@@ -112,7 +112,7 @@ func heapPeak(act func(mark func())) int64 {
 // where the memory of the whole process is what counts.
 func TestMemory(t *testing.T) { // not parallel: it measures the process
 	const bound = 100 << 20
-	rows, acceptance := 200_000, os.Getenv("LOCKKEEPER_ACCEPTANCE") == "1"
+	rows, acceptance := 60_000, os.Getenv("LOCKKEEPER_ACCEPTANCE") == "1"
 	if acceptance {
 		rows = 10_000_000
 	}

@@ -80,9 +80,15 @@ func TestTooManyRows(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, o := range []format.Options{
-		{}, {Format: "xls"},
-		{Format: "csv", Delimiter: '"'}, {Format: "csv", Delimiter: '\n'}, {Format: "csv", Delimiter: 0xc3},
-		{Format: "csv", Null: "a,b"}, {Format: "csv", Null: `"`}, {Format: "csv", Null: "a;b", Delimiter: ';'}, {Format: "csv", Null: strings.Repeat("N", 65)},
+		{},
+		{Format: "xls"},
+		{Format: "csv", Delimiter: '"'},
+		{Format: "csv", Delimiter: '\n'},
+		{Format: "csv", Delimiter: 0xc3},
+		{Format: "csv", Null: "a,b"},
+		{Format: "csv", Null: `"`},
+		{Format: "csv", Null: "a;b", Delimiter: ';'},
+		{Format: "csv", Null: strings.Repeat("N", 65)},
 		{Format: "json", Values: "yaml"},
 	} {
 		if err := format.Render(t.Context(), io.Discard, long{}, o); err == nil || err.Error() == "it was read" {

@@ -40,7 +40,7 @@ func renderParquet(ctx context.Context, out io.Writer, src result.Source) error 
 	if err != nil {
 		return err
 	}
-	w := parquet.NewWriter(out, parquet.NewSchema("result", root), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
+	w := parquet.NewGenericWriter[any](out, parquet.NewSchema("result", root), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.CreatedBy("lockkeeper", "", ""), parquet.KeyValueMetadata("lockkeeper.columns", described))
 	if err := writeGroups(ctx, w, src, fields); err != nil {
 		return err
@@ -51,7 +51,7 @@ func renderParquet(ctx context.Context, out io.Writer, src result.Source) error 
 	return nil
 }
 
-func writeGroups(ctx context.Context, w *parquet.Writer, src result.Source, fields []field) error {
+func writeGroups(ctx context.Context, w *parquet.GenericWriter[any], src result.Source, fields []field) error {
 	row := make(parquet.Row, len(fields))
 	rows, size := 0, 0
 	var scratch []byte

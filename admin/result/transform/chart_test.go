@@ -68,8 +68,10 @@ func TestAggregate(t *testing.T) {
 		{`"type":"line","x":"a","y":[{"col":"c","agg":"sum"}]`, "2026-09-20/~: 1; 2026-09-21/~: 18446744073709551614; 2026-10-01/~: ~; ~/~: -3"},
 		{`"type":"line","x":"a","y":[{"col":"c","agg":"sum"}],"nulls":"zero","sort":"-x"`, "~/~: -3; 2026-10-01/~: 0; 2026-09-21/~: 18446744073709551614; 2026-09-20/~: 1"},
 		{`"type":"bar","x":"b","y":[{"agg":"count"},{"col":"c","agg":"count"}],"sort":"none"`, "a/~: 2 2; b/~: 1 1; /~: 1 0; ~/~: 1 1"},
-		{`"type":"bar","x":"b","y":[{"col":"c","agg":"max"},{"col":"c","agg":"min"},{"col":"c","agg":"avg"}],"sort":"-y"`,
-			"a/~: 9223372036854775807 9223372036854775807 9223372036854775807; b/~: 1 1 1; ~/~: -3 -3 -3; /~: ~ ~ ~"},
+		{
+			`"type":"bar","x":"b","y":[{"col":"c","agg":"max"},{"col":"c","agg":"min"},{"col":"c","agg":"avg"}],"sort":"-y"`,
+			"a/~: 9223372036854775807 9223372036854775807 9223372036854775807; b/~: 1 1 1; ~/~: -3 -3 -3; /~: ~ ~ ~",
+		},
 		{`"type":"bar","x":"a","x_bucket":"month","y":[{"agg":"count"}]`, "2026-09-01/~: 3; 2026-10-01/~: 1; ~/~: 1"},
 		{`"type":"bar","x":"a","x_bucket":"week","y":[{"agg":"count"}]`, "2026-09-14/~: 1; 2026-09-21/~: 2; 2026-09-28/~: 1; ~/~: 1"},
 		{`"type":"bar","x":"f","x_bucket":"day","y":[{"agg":"count"}]`, "2026-09-20/~: 1; 2026-09-21/~: 1; 2026-10-01/~: 1; infinity/~: 1; ~/~: 1"},
@@ -130,7 +132,7 @@ func TestExact(t *testing.T) {
 		"Infinity 1": "Infinity Infinity", "Infinity -Infinity": "NaN NaN", "0.00 0": "0.00 0.00", "5 5": "10 5",
 	} {
 		var rows [][][]byte
-		for _, v := range strings.Fields(values) {
+		for v := range strings.FieldsSeq(values) {
 			rows = append(rows, resulttest.Row(v))
 		}
 		if got := points(t, table(t, "numeric", rows...), `{"v":1,"type":"number","y":[{"col":"a","agg":"sum"},{"col":"a","agg":"avg"}]}`); got != "~/~: "+want {
@@ -240,8 +242,10 @@ func TestGuess(t *testing.T) {
 		want         string
 	}{
 		{"date int8", "day n", two(resulttest.Row("2026-09-20", 1), resulttest.Row("2026-09-21", 2)), `{"v":1,"type":"line","x":"day","y":[{"col":"n","agg":"sum"}],"sort":"x","nulls":"gap","limit_series":20}`},
-		{"text timestamp int8 int8", "variant at user_id n", append(two(resulttest.Row("a", "", 1, 1), resulttest.Row("b", "", 1, 1)), resulttest.Row("a", "", 2, 2)),
-			`{"v":1,"type":"line","x":"at","y":[{"col":"n","agg":"sum"}],"series":"variant","sort":"x","nulls":"gap","limit_series":20}`},
+		{
+			"text timestamp int8 int8", "variant at user_id n", append(two(resulttest.Row("a", "", 1, 1), resulttest.Row("b", "", 1, 1)), resulttest.Row("a", "", 2, 2)),
+			`{"v":1,"type":"line","x":"at","y":[{"col":"n","agg":"sum"}],"series":"variant","sort":"x","nulls":"gap","limit_series":20}`,
+		},
 		{"text numeric", "x x", two(resulttest.Row("a", 1), resulttest.Row("b", 1)), `{"v":1,"type":"bar","x":0,"y":[{"col":1,"agg":"sum"}],"sort":"-y","nulls":"gap","limit_series":20}`},
 		{"text", "name", two(resulttest.Row("a"), resulttest.Row("b")), `{"v":1,"type":"bar","x":"name","y":[{"agg":"count"}],"sort":"-y","nulls":"gap","limit_series":20}`},
 		{"int8", "count", [][][]byte{resulttest.Row(5)}, `{"v":1,"type":"number","y":[{"col":"count","agg":"sum"}],"nulls":"gap","limit_series":20}`},

@@ -16,7 +16,7 @@ const maxGuessed = 5
 // series; else bars by the first text; one row with one number is that number.
 // It is false if nothing is worth drawing.
 func Guess(columns []result.Column, sample [][][]byte) (ChartSpec, bool) {
-	day, series := -1, -1
+	day := -1
 	var texts, numbers []int
 	for i, c := range columns {
 		k := c.Kind()
@@ -41,6 +41,7 @@ func Guess(columns []result.Column, sample [][][]byte) (ChartSpec, bool) {
 	if len(numbers) == 0 {
 		spec.Y = []Measure{{Agg: "count"}}
 	}
+	var series int
 	switch {
 	case len(sample) == 1 && len(numbers) == 1:
 		spec.Type = "number"
@@ -48,16 +49,16 @@ func Guess(columns []result.Column, sample [][][]byte) (ChartSpec, bool) {
 	case day >= 0:
 		spec.Type, spec.Sort = "line", "x"
 		series = fewest(texts, sample)
-		spec.X = ptr(refOf(columns, day))
+		spec.X = new(refOf(columns, day))
 	case len(texts) > 0 && len(sample) > 1:
 		spec.Type, spec.Sort = "bar", "-y"
-		spec.X = ptr(refOf(columns, texts[0]))
+		spec.X = new(refOf(columns, texts[0]))
 		series = fewest(texts[1:], sample)
 	default:
 		return ChartSpec{}, false
 	}
 	if series >= 0 && len(spec.Y) == 1 {
-		spec.Series = ptr(refOf(columns, series))
+		spec.Series = new(refOf(columns, series))
 	}
 	return spec, true
 }
@@ -91,5 +92,3 @@ func refOf(columns []result.Column, at int) Ref {
 	}
 	return r
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -48,12 +48,13 @@ func (g *grouping) limitSeries() {
 	for i := range place {
 		place[i] = limit
 	}
-	names := make([]Series, 0, limit+1)
+	all := g.names
+	g.names = make([]Series, 0, limit+1)
 	for i, series := range kept {
 		place[series] = i
-		names = append(names, g.names[series])
+		g.names = append(g.names, all[series])
 	}
-	g.names = append(names, Series{Other: true})
+	g.names = append(g.names, Series{Other: true})
 	g.join(place, limit)
 }
 
@@ -107,7 +108,7 @@ func (g *grouping) order() {
 		}
 	}
 	slices.SortStableFunc(g.groups, func(a, b *group) int {
-		c := 0
+		var c int
 		switch by {
 		case "x":
 			c = strings.Compare(a.xkey, b.xkey)

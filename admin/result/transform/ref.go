@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 
@@ -94,5 +93,5 @@ func total(src result.Source) int64 {
 }
 
 func cellError(c result.Column, cell []byte) error {
-	return &CellError{Column: c.Name, Type: c.Type, Text: fmt.Sprintf("%s", cell[:min(len(cell), 64)])}
+	return &CellError{Column: c.Name, Type: c.Type, Text: string(cell[:min(len(cell), 64)])}
 }

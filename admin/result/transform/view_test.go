@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -214,8 +215,7 @@ func TestSortIsBounded(t *testing.T) {
 		if err == nil {
 			_, err = transform.Sort(t.Context(), endless{1, 1}, parsed)
 		}
-		var spec *transform.SpecError
-		if !errors.As(err, &spec) {
+		if _, ok := errors.AsType[*transform.SpecError](err); !ok {
 			t.Errorf("%s: %v", keys, err)
 		}
 	}
@@ -254,9 +254,11 @@ func TestSortAgainstObvious(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.SortStableFunc(rows, func(a, b [][]byte) int {
-		var x, y int
-		fmt.Sscan(string(a[0]), &x)
-		fmt.Sscan(string(b[0]), &y)
+		x, err1 := strconv.Atoi(string(a[0]))
+		y, err2 := strconv.Atoi(string(b[0]))
+		if err1 != nil || err2 != nil {
+			t.Error(err1, err2)
+		}
 		if c := strings.Compare(string(a[1]), string(b[1])); c != 0 {
 			return c
 		}
