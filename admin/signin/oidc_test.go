@@ -344,6 +344,7 @@ func TestBadDocuments(t *testing.T) {
 		"token_endpoint":         "http://evil.example/token",
 		"authorization_endpoint": "javascript:alert(1)",
 		"jwks_uri":               "",
+		"without_end":            strings.Repeat("x", maxAnswer),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -454,6 +455,7 @@ func TestRefresh(t *testing.T) {
 		"group removed":   {func(h *hostile) { h.refresh = answer(h, map[string]any{"groups": []string{"data"}}) }, KindGroup},
 		"revoked":         {func(*hostile) {}, KindRevoked},
 		"another subject": {func(h *hostile) { h.refresh = answer(h, map[string]any{"sub": "u-2"}) }, KindToken},
+		"no iat":          {func(h *hostile) { h.refresh = answer(h, map[string]any{"iat": nil}) }, KindToken},
 		"expired token":   {func(h *hostile) { h.refresh = answer(h, map[string]any{"exp": 1}) }, KindToken},
 		"away": {func(h *hostile) {
 			h.token = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }

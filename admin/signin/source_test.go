@@ -160,11 +160,11 @@ func TestClaimPaths(t *testing.T) {
 
 func TestDisplayName(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]string{
-		"Ada": "Ada", " A\r\nda ": "Ada", "\u202eadA": "adA", "نام\u200cخانوادگی": "نام\u200cخانوادگی", "a\xffb": "ab", "": "",
+	for _, test := range [][2]string{
+		{"Ada", "Ada"}, {" A\r\nda ", "Ada"}, {"\u202eadA", "adA"}, {"نام\u200cخانوادگی", "نام\u200cخانوادگی"}, {"a\xffb", "ab"}, {"", ""},
 	} {
-		if got := displayName(in); got != want {
-			t.Errorf("%q became %q", in, got)
+		if got := displayName(test[0]); got != test[1] {
+			t.Errorf("%q became %q", test[0], got)
 		}
 	}
 	long := make([]rune, 200)
