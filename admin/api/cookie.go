@@ -24,7 +24,7 @@ func (e external) cookieName() string {
 func (e external) loginCookie() string { return e.cookieName() + "-oidc" }
 
 func (e external) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: e.prefix + "/", Secure: e.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	return &http.Cookie{Name: name, Value: value, Path: e.prefix + "/", Secure: e.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode} //nolint:gosec // G124: Secure wherever there is TLS
 }
 
 // session returns the secret of the session's cookie; empty: there is none. Two

@@ -88,7 +88,7 @@ func (h *house) sameAsAbsent(who string, b *browser, op operation, path, absent 
 	h.Helper()
 	there, missing := b.call(op.method, path+x.query, x.body, x.headers), b.call(op.method, absent+x.query, x.body, x.headers)
 	if slices.Contains(everybodys, op.ID) {
-		if there.res.StatusCode != http.StatusOK || missing.res.StatusCode != 404 {
+		if there.res.StatusCode != http.StatusOK || missing.res.StatusCode != http.StatusNotFound {
 			h.Errorf("%s, %s: %d and %d, want 200 and 404", op.ID, who, there.res.StatusCode, missing.res.StatusCode)
 		}
 		if strings.Contains(string(there.body), "@example.com") {
