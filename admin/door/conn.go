@@ -67,7 +67,7 @@ func (c *Conn) Query(ctx context.Context, sql string, oids []uint32, values []*s
 	if sinkErr != nil {
 		// Joined by Query: who drains and who cancels are two, for the server may
 		// be blocked on rows that nobody takes.
-		helpers.Go(func() { c.insist(context.WithoutCancel(ctx), ended) })
+		helpers.Go(func() { _ = c.insist(context.WithoutCancel(ctx), ended) }) // returns when it has ended
 	}
 	result, err := rr.Close()
 	return result.String(), verdict(err, sinkErr)
@@ -165,7 +165,7 @@ func (c *Conn) watch(ctx context.Context, ended chan struct{}, helpers *sync.Wai
 		defer helpers.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.door.cfg.Grace)
 		defer cancel()
-		c.insist(grace, ended)
+		_ = c.insist(grace, ended) // whether it helped is seen below
 		select {
 		case <-ended:
 		default:

@@ -71,14 +71,12 @@ func open(t *testing.T, pg *proxytest.Postgres) *Conn {
 	return c
 }
 
-func text(s string) *string { return &s }
-
 func TestQueryGivesCellsAsTheServerWroteThem(t *testing.T) {
 	t.Parallel()
 	c := open(t, proxytest.StartPostgres(t))
 	var k keeper
 	tag, err := c.Query(t.Context(), `select 9223372036854775807::int8 as a, 'NaN'::float8 as b, null as x, '' as x, 0.10::numeric(38,20), $1::int8[], $2::text`,
-		[]uint32{1016, 0}, []*string{text("{17,9007199254740993}"), nil}, &k)
+		[]uint32{1016, 0}, []*string{new("{17,9007199254740993}"), nil}, &k)
 	if err != nil || tag != "SELECT 1" {
 		t.Fatalf("tag %q, error %v", tag, err)
 	}

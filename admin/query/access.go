@@ -105,12 +105,7 @@ func (a *access) proofReaches(c *admin.Caller, rec *Record) bool {
 			return false
 		}
 	}
-	for _, s := range []admin.Scope{admin.ScopeRunsRead, admin.ScopeRunsWrite, admin.ScopeQueriesRun} {
-		if c.Scopes.Has(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]admin.Scope{admin.ScopeRunsRead, admin.ScopeRunsWrite, admin.ScopeQueriesRun}, c.Scopes.Has)
 }
 
 func (a *access) target(name string) (Target, bool) {

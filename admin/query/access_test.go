@@ -117,7 +117,12 @@ func TestNamedViewers(t *testing.T) {
 
 func TestListPagesAndSearches(t *testing.T) {
 	t.Parallel()
-	h := build(t, policy.Source{})
+	t.Run("sqlite", func(t *testing.T) { testList(t, build(t, policy.Source{})) })
+	t.Run("postgres", func(t *testing.T) { testList(t, buildOnPostgres(t)) })
+}
+
+func testList(t *testing.T, h *house) {
+	t.Helper()
 	for range 5 {
 		h.run(h.ann, query.Request{SQL: "select 'needle'", Title: "one"})
 		h.run(h.ann, query.Request{SQL: "select 'hay'", Title: "two"})
@@ -173,7 +178,12 @@ func TestOnBehalf(t *testing.T) {
 
 func TestLibrary(t *testing.T) {
 	t.Parallel()
-	h := build(t, policy.Source{})
+	t.Run("sqlite", func(t *testing.T) { testLibrary(t, build(t, policy.Source{})) })
+	t.Run("postgres", func(t *testing.T) { testLibrary(t, buildOnPostgres(t)) })
+}
+
+func testLibrary(t *testing.T, h *house) {
+	t.Helper()
 	ctx, lib := t.Context(), h.library
 	team, everyone := "growth", query.Everyone
 	q, err := lib.Create(ctx, h.ann, query.NewSaved{
@@ -251,9 +261,14 @@ func TestLibrary(t *testing.T) {
 		f    query.SavedFilter
 		want int
 	}{
-		{"all", query.SavedFilter{}, 2}, {"mine", query.SavedFilter{Mine: true}, 1}, {"starred", query.SavedFilter{Starred: true}, 1},
-		{"tag", query.SavedFilter{Tag: "weekly"}, 2}, {"text", query.SavedFilter{Text: "ENROL"}, 2}, {"sql", query.SavedFilter{Text: "+ 2"}, 2},
-		{"nothing", query.SavedFilter{Text: "100%"}, 0}, {"team", query.SavedFilter{Team: "growth"}, 0},
+		{"all", query.SavedFilter{}, 2},
+		{"mine", query.SavedFilter{Mine: true}, 1},
+		{"starred", query.SavedFilter{Starred: true}, 1},
+		{"tag", query.SavedFilter{Tag: "weekly"}, 2},
+		{"text", query.SavedFilter{Text: "ENROL"}, 2},
+		{"sql", query.SavedFilter{Text: "+ 2"}, 2},
+		{"nothing", query.SavedFilter{Text: "100%"}, 0},
+		{"team", query.SavedFilter{Team: "growth"}, 0},
 	} {
 		page, err := lib.List(ctx, h.bob, c.f)
 		if err != nil || len(page.Items) != c.want {

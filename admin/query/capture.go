@@ -52,10 +52,7 @@ func (c *capture) Columns(names []string, oids []uint32, mods []int32) error {
 	if len(names) == 0 {
 		return nil
 	}
-	if err := c.open(); err != nil {
-		return c.lose(err)
-	}
-	return nil
+	return c.lose(c.open())
 }
 
 func (c *capture) open() error {
@@ -81,7 +78,7 @@ func (c *capture) Row(cells [][]byte) error {
 	c.meter.bytes.Add(size)
 	switch {
 	case c.cut != nil || c.lost != nil || len(cells) == 0:
-		return nil // it writes, and goes to its end
+		return nil //nolint:nilerr // what is lost is told at the end; it writes, and goes to its end
 	case c.count >= c.l.rec.Limits.MaxRows:
 		return c.truncate(ByMaxRows, c.l.rec.Limits.MaxRows)
 	case c.bytes+size > c.l.rec.Limits.MaxBytes:
@@ -108,9 +105,12 @@ func (c *capture) truncate(by string, limit int64) error {
 	return errEnough
 }
 
-// lose gives the rows up: the run fails for it, the server does not. What
-// writes still goes to its end.
+// lose gives the rows up if err is one: the run fails for it, the server does
+// not. What writes still goes to its end.
 func (c *capture) lose(err error) error {
+	if err == nil {
+		return nil
+	}
 	c.lost = fmt.Errorf("%w: %w", errNotKept, err)
 	if c.proven {
 		return c.lost

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin/secret"
-	"github.com/lockkeeper/lockkeeper/audit"
 )
 
 // Pauses of what a run does beside its statements.
@@ -339,6 +338,3 @@ func (s *Runs) recoverRun(ctx context.Context, rec *Record) error {
 	}
 	return s.cfg.Store.Update(ctx, func(tx Tx) error { return tx.SetRun(ctx, rec) })
 }
-
-// intentKinds are the events that say what a run read.
-func intentKinds() []audit.Kind { return []audit.Kind{audit.KindIntent} }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -142,9 +143,7 @@ func withNulls(values map[string]value, src string, span sqllex.Span, mode sqlle
 	for _, ref := range sqllex.Binds(src[:span.End], mode) {
 		out[ref.Name] = value{name: ref.Name}
 	}
-	for name, v := range values {
-		out[name] = v
-	}
+	maps.Copy(out, values)
 	return out
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin/door"
 	"github.com/lockkeeper/lockkeeper/admin/query"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
+	"github.com/lockkeeper/lockkeeper/admin/store/postgres"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqlite"
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -108,6 +109,13 @@ func (j *journal) Record(_ context.Context, e *audit.Event) error {
 	return nil
 }
 
+// broken makes the record fail from now on; nil mends it.
+func (j *journal) broken(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fail = err
+}
+
 func (j *journal) of(kind audit.Kind, run string) []audit.Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -185,6 +193,17 @@ func person(login string, role admin.Role, teams ...string) *admin.Caller {
 	}
 }
 
+// buildOnPostgres is build with the store on Postgres.
+func buildOnPostgres(t testing.TB, change ...func(*query.Config)) *house {
+	t.Helper()
+	pg := proxytest.StartPostgres(t)
+	name := "store_" + pg.CreateRole(t, "")
+	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE "+name)
+	db := must1(postgres.Open(t.Context(), postgres.Config{URL: pg.URL(proxytest.Superuser, name)}))
+	t.Cleanup(func() { _ = db.Close() })
+	return build(t, policy.Source{}, append(change, func(c *query.Config) { c.Store = sqldb.NewQueries(db) })...)
+}
+
 // build makes a house; change touches the configuration of runs before they
 // begin.
 func build(t testing.TB, src policy.Source, change ...func(*query.Config)) *house {
@@ -207,6 +226,8 @@ func build(t testing.TB, src policy.Source, change ...func(*query.Config)) *hous
 	for _, f := range change {
 		f(&h.cfg)
 	}
+	h.store = h.cfg.Store
+	h.library = must1(query.NewLibrary(query.LibraryConfig{Store: h.store, Journal: h.journal, Services: peoplePort{}, Now: h.clock.now}))
 	h.start()
 	return h
 }
@@ -315,7 +336,6 @@ func (h *house) configure() {
 	h.cfg.Door = doorPort{must1(door.New(door.Config{Dial: h.srv.Dial}))}
 	h.cfg.Intents, h.cfg.Rights, h.cfg.Privileges, h.cfg.Statuses = h.journal, rightsPort{h.engine}, privilegesPort{privileges}, statusPort{h.srv}
 	h.cfg.Now = h.clock.now
-	h.library = must1(query.NewLibrary(query.LibraryConfig{Store: h.store, Journal: h.journal, Services: people, Now: h.clock.now}))
 }
 
 // start runs the service until stop, or the end of the test.

@@ -119,9 +119,7 @@ func TestEveryReadIsRecordedFirst(t *testing.T) {
 	if e := events[7]; e.User != "ann" || e.Offset != 7 || e.Rows != 3 || e.Target != "warehouse" || e.OnFailure != audit.Closed || e.Durability != audit.Durable {
 		t.Errorf("record %+v", e)
 	}
-	h.journal.mu.Lock()
-	h.journal.fail = context.DeadlineExceeded
-	h.journal.mu.Unlock()
+	h.journal.broken(context.DeadlineExceeded)
 	if page, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{}); slug(err) != "audit-unavailable" {
 		t.Errorf("rows without a record: %d, %v", len(page.Rows), err)
 	}
@@ -131,9 +129,7 @@ func TestEveryReadIsRecordedFirst(t *testing.T) {
 	if _, err := h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: "csv"}}); slug(err) != "audit-unavailable" {
 		t.Errorf("an export without a record: %v", err)
 	}
-	h.journal.mu.Lock()
-	h.journal.fail = nil
-	h.journal.mu.Unlock()
+	h.journal.broken(nil)
 	chart, err := h.runs.Aggregate(t.Context(), h.ann, run.ID, 0, []byte(`{"v":1,"type":"bar","x":"kind","y":[{"col":"n","agg":"sum"}]}`))
 	if err != nil || len(chart.Points) != 2 || chart.Rows != 5000 {
 		t.Errorf("chart %+v %v", chart, err)
@@ -264,7 +260,13 @@ func TestRetention(t *testing.T) {
 // A bound on bytes takes the oldest that are not pinned.
 func TestMakeRoom(t *testing.T) {
 	t.Parallel()
-	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.EachBytes, c.Bounds.Sweep = 1, time.Hour })
+	narrow := func(c *query.Config) { c.Bounds.EachBytes, c.Bounds.Sweep = 1, time.Hour }
+	t.Run("sqlite", func(t *testing.T) { testMakeRoom(t, build(t, policy.Source{}, narrow)) })
+	t.Run("postgres", func(t *testing.T) { testMakeRoom(t, buildOnPostgres(t, narrow)) })
+}
+
+func testMakeRoom(t *testing.T, h *house) {
+	t.Helper()
 	run := h.run(h.ann, query.Request{SQL: "select 1"})
 	pinned := h.run(h.ann, query.Request{SQL: "select 2"})
 	yes := true

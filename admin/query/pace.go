@@ -30,8 +30,8 @@ func (p *pace) add(class string, took time.Duration, through bool) {
 	if p.by == nil || len(p.by) >= paceClasses && p.by[class] == nil {
 		p.by = map[string][]time.Duration{}
 	}
-	list := append(p.by[class], took)
-	p.by[class] = list[max(0, len(list)-paceSamples):]
+	p.by[class] = append(p.by[class], took)
+	p.by[class] = p.by[class][max(0, len(p.by[class])-paceSamples):]
 }
 
 // eta guesses when a run starts: the median of the class for each turn that

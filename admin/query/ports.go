@@ -110,9 +110,10 @@ type Hub interface {
 	Forget(topic string)
 }
 
-// Topics that runs publish: the newest Run as its owner sees it, and the live
-// runs of an owner, as a list of Runs.
-func RunTopic(id string) string        { return "run:" + id }
+// RunTopic is where a live run is published, as its owner sees it: a Run.
+func RunTopic(id string) string { return "run:" + id }
+
+// OwnerTopic is where the live runs of an owner are published: a list of Runs.
 func OwnerTopic(ownerID string) string { return "runs:" + ownerID }
 
 // Person is somebody who may be named viewer of a run.

@@ -20,7 +20,7 @@ type Request struct {
 
 // QueryPick names a saved query, and a version of it; 0 is the newest that the
 // caller may run.
-type QueryPick struct {
+type QueryPick struct { //nolint:revive // Pick alone says nothing
 	ID      string `json:"id"`
 	Version int    `json:"version"`
 }

@@ -103,6 +103,8 @@ type Run struct {
 	ViewersOnly     *string    `json:"viewers_only"` // why only the owner and named viewers may open it; nil: not so
 	Can             Can        `json:"can"`
 	Version         int64      `json:"version"` // grows with each change
+
+	at int // the statement that is next, or runs
 }
 
 // ETag returns the version as an entity tag.
@@ -118,7 +120,7 @@ type Submitter struct {
 }
 
 // QueryRef is the saved query that a run came from.
-type QueryRef struct {
+type QueryRef struct { //nolint:revive // Ref alone says nothing
 	ID      string `json:"id"`
 	Version int    `json:"version"`
 	Title   string `json:"title"`

@@ -82,10 +82,14 @@ func (e started) apply(r *Run, now time.Time) {
 	r.State, r.Wait = StateRunning, nil
 	r.Times.Started = &e.at
 	r.Progress = &Progress{Phase: "running"}
+	r.Statements[r.at].State = StatementRunning
 }
 
 func (e statementBegan) apply(r *Run, _ time.Time) {
-	r.Statements[e.index].State = StatementRunning
+	r.at = e.index
+	if r.State == StateRunning {
+		r.Statements[e.index].State = StatementRunning
+	}
 }
 
 func (e progressed) apply(r *Run, now time.Time) {
@@ -128,7 +132,7 @@ func (e ended) apply(r *Run, now time.Time) {
 	r.OpenTransaction = e.openTransaction
 	r.Wait, r.Progress = nil, nil
 	r.Times.Finished = &now
-	r.State, r.Error = StateSucceeded, e.err
+	r.Error = e.err
 	for i := range r.Statements {
 		switch st := &r.Statements[i]; st.State {
 		case StatementFailed, StatementCanceled:
@@ -139,6 +143,9 @@ func (e ended) apply(r *Run, now time.Time) {
 			}
 		case StatementPending:
 			st.State = StatementSkipped
+			if r.State == StateQueued && i == r.at && r.Cancel != nil {
+				st.State = StatementCanceled
+			}
 		case StatementRunning: // the connection went before its end
 			st.State, st.Error = StatementFailed, e.err
 			if r.Cancel != nil {
@@ -150,6 +157,7 @@ func (e ended) apply(r *Run, now time.Time) {
 	through := !slices.ContainsFunc(r.Statements, func(s Statement) bool { return s.State != StatementSucceeded })
 	switch {
 	case r.Error == nil && through: // a cancel that came too late changes nothing
+		r.State = StateSucceeded
 	case r.Cancel != nil && (r.Error == nil || r.Error.Code == CodeCanceled || r.Error.Code == CodeConnection):
 		r.State, r.Error = StateCanceled, nil
 	default:

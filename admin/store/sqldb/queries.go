@@ -17,7 +17,7 @@ type savedRow struct {
 	search string
 }
 
-var saved = Table[savedRow]{
+var saved = Table[savedRow]{ //nolint:gochecknoglobals // a constant
 	Name: "queries", Keys: 1,
 	Columns: []string{
 		"id", "owner_id", "owner_login", "owner_name", "title", "description", "text", "params", "chart", "tags", "team", "draft", "target",
@@ -76,7 +76,7 @@ func (tx queryTx) SetSaved(ctx context.Context, r *query.SavedRecord) error {
 
 type tagRow struct{ id, tag string }
 
-var queryTags = Table[tagRow]{
+var queryTags = Table[tagRow]{ //nolint:gochecknoglobals // a constant
 	Name: "query_tags", Keys: 2, Columns: []string{"query_id", "tag"},
 	Fields: func(t *tagRow) []any { return []any{&t.id, &t.tag} },
 }
@@ -105,15 +105,15 @@ func (tx queryTx) SavedBy(ctx context.Context, f query.SavedRecordFilter) ([]que
 	args := []any{
 		f.ReaderID, number(f.Mine), f.Team, number(f.Starred), f.Tag, draft, Contains(f.Text), micro(f.BeforeRev), f.BeforeID, bound(f.Limit), query.Everyone,
 	}
-	marks := "$11"
+	marks := []string{"$11"}
 	for _, team := range f.Teams {
 		args = append(args, team)
-		marks += ", $" + strconv.Itoa(len(args))
+		marks = append(marks, "$"+strconv.Itoa(len(args)))
 	}
-	rows, err := saved.List(ctx, tx.Tx, `WHERE (owner_id = $1 OR $2 = 0 AND draft = 0 AND team IN (`+marks+`))
-		AND ($3 = '' OR team = $3) AND ($4 = 0 OR id IN (SELECT query_id FROM query_stars WHERE person_id = $1))
-		AND ($5 = '' OR id IN (SELECT query_id FROM query_tags WHERE tag = $5)) AND ($6 < 0 OR draft = $6)
-		AND ($7 = '' OR search LIKE $7 ESCAPE '!') AND ($8 = 0 OR updated < $8 OR updated = $8 AND id < $9)
+	rows, err := saved.List(ctx, tx.Tx, `WHERE (owner_id = $1 OR CAST($2 AS BIGINT) = 0 AND draft = 0 AND team IN (`+strings.Join(marks, ", ")+`))
+		AND ($3 = '' OR team = $3) AND (CAST($4 AS BIGINT) = 0 OR id IN (SELECT query_id FROM query_stars WHERE person_id = $1))
+		AND ($5 = '' OR id IN (SELECT query_id FROM query_tags WHERE tag = $5)) AND (CAST($6 AS BIGINT) < 0 OR draft = $6)
+		AND ($7 = '' OR search LIKE $7 ESCAPE '!') AND (CAST($8 AS BIGINT) = 0 OR updated < $8 OR updated = $8 AND id < $9)
 		ORDER BY updated DESC, id DESC LIMIT $10`, args...)
 	out := make([]query.SavedRecord, 0, len(rows))
 	for i := range rows {
@@ -122,7 +122,7 @@ func (tx queryTx) SavedBy(ctx context.Context, f query.SavedRecordFilter) ([]que
 	return out, err
 }
 
-var queryVersions = Table[query.VersionRecord]{
+var queryVersions = Table[query.VersionRecord]{ //nolint:gochecknoglobals // a constant
 	Name: "query_versions", Keys: 2, Columns: []string{"query_id", "version", "text", "params", "chart", "by_login", "at", "title"},
 	Fields: func(v *query.VersionRecord) []any {
 		return []any{&v.QueryID, &v.Version.Version, &v.SQL, JSON(&v.Params), JSON(&v.Chart), &v.By, Micros(&v.At), &v.Title}
@@ -143,7 +143,7 @@ func (tx queryTx) PutSavedVersion(ctx context.Context, v *query.VersionRecord) e
 
 type starRow struct{ id, person string }
 
-var queryStars = Table[starRow]{
+var queryStars = Table[starRow]{ //nolint:gochecknoglobals // a constant
 	Name: "query_stars", Keys: 2, Columns: []string{"query_id", "person_id"},
 	Fields: func(s *starRow) []any { return []any{&s.id, &s.person} },
 }
@@ -162,7 +162,7 @@ func (tx queryTx) SetStar(ctx context.Context, id, personID string, on bool) err
 	return err
 }
 
-var queryReleases = Table[query.ReleaseRecord]{
+var queryReleases = Table[query.ReleaseRecord]{ //nolint:gochecknoglobals // a constant
 	Name: "query_releases", Keys: 3, Columns: []string{"query_id", "service", "version", "by_login", "at"},
 	Fields: func(r *query.ReleaseRecord) []any {
 		return []any{&r.QueryID, &r.Service, &r.Version, &r.By, Micros(&r.At)}
