@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"io"
 	"iter"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -288,36 +288,17 @@ func FuzzSheet(f *testing.F) {
 func sheetUnescape(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
-		var code []byte
-		if len(s) >= i+7 && s[i] == '_' && s[i+1] == 'x' && s[i+6] == '_' {
-			code = []byte("&#x" + s[i+2:i+6] + ";")
+		if len(s) >= i+7 && s[i:i+2] == "_x" && s[i+6] == '_' {
+			if code, err := strconv.ParseUint(s[i+2:i+6], 16, 16); err == nil {
+				out.WriteRune(rune(code))
+				i += 6
+				continue
+			}
 		}
-		var c struct {
-			Text string `xml:",chardata"`
-		}
-		switch {
-		case code == nil:
-			out.WriteByte(s[i])
-			continue
-		case string(code) == "&#xFFFE;":
-			out.WriteString("\ufffe")
-		case string(code) == "&#xFFFF;":
-			out.WriteString("\uffff")
-		case xml.Unmarshal([]byte("<a>"+string(code)+"</a>"), &c) == nil:
-			out.WriteString(c.Text)
-		case strings.HasPrefix(string(code), "&#x00"):
-			b := []byte(string(code)[5:7])
-			out.WriteByte(hexDigit(b[0])<<4 | hexDigit(b[1]))
-		default:
-			out.WriteByte(s[i])
-			continue
-		}
-		i += 6
+		out.WriteByte(s[i])
 	}
 	return out.String()
 }
-
-func hexDigit(c byte) byte { return byte(strings.IndexByte("0123456789ABCDEF", c)) }
 
 func BenchmarkRender(b *testing.B) {
 	maker := resulttest.NewOrdinary(20, 1)

@@ -202,9 +202,10 @@ func appendXML(dst, s []byte) []byte {
 	return dst
 }
 
-// escaped tells whether a text begins like an escaped character.
+// escaped tells whether a text begins like an escaped character. The _ at its
+// end may come from the escape of what follows.
 func escaped(s []byte) bool {
-	if len(s) < 7 || s[1] != 'x' || s[6] != '_' {
+	if len(s) < 6 || s[1] != 'x' {
 		return false
 	}
 	_, err := strconv.ParseUint(string(s[2:6]), 16, 16)
