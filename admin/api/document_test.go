@@ -1,0 +1,158 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/admin/api"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+// document is what of an OpenAPI document the tests walk.
+type document struct {
+	Paths      map[string]map[string]operation
+	Components struct{ Schemas map[string]*schema }
+}
+
+type operation struct {
+	ID         string `json:"operationId"`
+	Parameters []parameter
+	Body       *struct {
+		Required bool
+		Content  map[string]struct{ Schema *schema }
+	} `json:"requestBody"`
+	Security  []map[string][]string
+	Responses map[string]json.RawMessage
+
+	method, path string
+}
+
+type parameter struct {
+	Name, In string
+	Required bool
+	Schema   *schema
+}
+
+type schema struct {
+	Ref        string `json:"$ref"`
+	Type       any
+	Properties map[string]*schema
+	Required   []string
+	Items      *schema
+	Enum       []any
+	Minimum    *float64
+	Maximum    *float64
+	MaxLength  *int
+	MinLength  *int
+}
+
+func read(t *testing.T, raw []byte) *document {
+	t.Helper()
+	var d document
+	if err := json.Unmarshal(raw, &d); err != nil {
+		t.Fatal(err)
+	}
+	return &d
+}
+
+// operations returns all, in a fixed order.
+func (d *document) operations() []operation {
+	var out []operation
+	for path, methods := range d.Paths {
+		for method, op := range methods {
+			op.method, op.path = strings.ToUpper(method), strings.TrimPrefix(path, "/api/v1")
+			out = append(out, op)
+		}
+	}
+	slices.SortFunc(out, func(a, b operation) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// scopes returns those of which a token needs one; none: any token will do.
+func (op *operation) scopes() []string {
+	for _, s := range op.Security {
+		if scopes, ok := s["token"]; ok {
+			return scopes
+		}
+	}
+	return nil
+}
+
+// TestEveryRouteIsAnOperation: nothing is served that the document does not hold.
+func TestEveryRouteIsAnOperation(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	d := read(t, h.api.OpenAPI())
+	var documented []string
+	for _, op := range d.operations() {
+		documented = append(documented, op.method+" /api/v1"+op.path)
+	}
+	slices.Sort(documented)
+	pages := []string{"/api/", "/problems/{code}", "/{path...}"}
+	var routed []string
+	for _, p := range h.api.Patterns() {
+		if !slices.Contains(pages, p) {
+			routed = append(routed, p)
+		}
+	}
+	slices.Sort(routed)
+	if diff := cmp.Diff(documented, routed); diff != "" {
+		t.Errorf("the document (-) and the mux (+) differ:\n%s", diff)
+	}
+	if len(routed) < 60 {
+		t.Errorf("only %d routes", len(routed))
+	}
+}
+
+// TestDocumentIsGolden: whoever generates types from openapi.json gets those
+// that are served.
+func TestDocumentIsGolden(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(c *api.Config) { c.ExternalURL = "https://lockkeeper.example.com" }, deaf)
+	got := append(bytes.Clone(h.api.OpenAPI()), '\n')
+	if *rewrite {
+		if err := os.WriteFile("openapi.json", got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("openapi.json is not what is served; go test ./admin/api -rewrite:\n%s", diff)
+	}
+}
+
+// TestAnswersAreNeverNullLists: what is a list or a map in the document is one
+// in the answer.
+func TestAnswersAreNeverNullLists(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	d := read(t, h.api.OpenAPI())
+	for _, name := range []string{"Run", "Saved", "Me", "Explanation", "ItemsRun"} {
+		s := d.Components.Schemas[name]
+		if s == nil {
+			t.Errorf("no schema %s", name)
+			continue
+		}
+		for property, p := range s.Properties {
+			if types, ok := p.Type.([]any); ok && slices.Contains(types, any("array")) {
+				t.Errorf("%s.%s may be null, says the document", name, property)
+			}
+		}
+	}
+	for _, path := range []string{"/runs", "/queries", "/targets", "/people", "/tokens", "/services"} {
+		if items, ok := h.root.call("GET", path, nil).want(200).object()["items"].([]any); !ok || items == nil {
+			t.Errorf("%s: items is no list", path)
+		}
+	}
+}
