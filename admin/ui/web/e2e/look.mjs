@@ -4,6 +4,8 @@
 // barrier. The pictures lie in e2e/out.
 //
 //   npm run build && npm run look [part of a picture's name]
+//
+// LOOK_FROM and LOOK_TO cut the list, for a machine with little time.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +14,7 @@ import { serve } from '../mock/server.mjs'
 
 const only = process.argv[2] ?? ''
 const out = fileURLToPath(new URL('./out/', import.meta.url))
-if (!only) rmSync(out, { recursive: true, force: true })
+if (!only && !process.env.LOOK_FROM) rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -47,18 +49,18 @@ const looks = [
   { name: 'query-many', path: '/new', sizes: [wide], act: async (p) => { await editor(p, 'select day, channel, enrolments from v_daily;\nselect one;\nupdate dim_person set country = null;\nselect * from no_such;\nselect 5'); await p.keyboard.press('Control+Shift+Enter'); await p.getByRole('tab', { name: /Statement 5/ }).waitFor(); await p.getByRole('gridcell').first().waitFor() } },
   { name: 'query-chart', path: '/q/DA11Y00000000000?run=DA11Y00000000000&view=chart', sizes: [wide, narrow], at: (p) => p.getByRole('img', { name: /enrolments by day/ }) },
   { name: 'query-versions', path: '/q/DA11Y00000000000', sizes: [wide], act: async (p) => { await p.getByRole('button', { name: 'Versions' }).click(); await p.getByRole('button', { name: /Version 1/ }).click() } },
-  { name: 'query-save', path: '/d/DRAFT00000000000', sizes: [wide, narrow], act: async (p) => { await p.getByRole('button', { name: 'Save' }).click(); await p.getByLabel('Name').waitFor() } },
+  { name: 'query-save', path: '/d/DRAFT00000000000', sizes: [wide, narrow], act: async (p) => { await p.getByRole('button', { name: 'Save' }).click(); await p.getByLabel('Name', { exact: true }).waitFor() } },
   { name: 'query-old-version', path: '/q/DA11Y00000000000/v/1', sizes: [wide], at: (p) => p.getByText(/as it was saved/) },
   { name: 'query-not-found', path: '/q/N0NE000000000000', sizes: [wide], at: (p) => p.getByText("This doesn't exist or isn't open to you."), expectErrors: true },
   { name: 'run', path: '/r/ENR0100000000000', at: (p) => p.getByRole('gridcell').first() },
   { name: 'run-rows', path: '/r/ENR0100000000000?rows=120-130', sizes: [wide], at: (p) => p.getByText(/11 × 11 selected/) },
-  { name: 'run-sorted', path: '/r/ENR0100000000000', sizes: [wide], act: async (p) => { await p.getByRole('button', { name: 'Sort by price' }).click(); await p.getByRole('columnheader', { name: /channel/ }).hover(); await p.getByRole('button', { name: 'Filter channel' }).click(); await p.getByLabel('Value').fill('mail'); await p.getByRole('button', { name: 'Apply' }).click(); await p.getByText(/of the saved/).waitFor(); await p.getByRole('gridcell', { name: 'mail' }).first().waitFor() } },
+  { name: 'run-sorted', path: '/r/ENR0100000000000', sizes: [wide], act: async (p) => { await p.getByRole('button', { name: /Sort by price/ }).click(); await p.getByRole('columnheader', { name: /channel/ }).hover(); await p.getByRole('button', { name: 'Filter channel' }).click(); await p.getByLabel('Value').fill('mail'); await p.getByRole('button', { name: 'Apply' }).click(); await p.getByText(/of the saved/).waitFor(); await p.getByRole('gridcell', { name: 'mail' }).first().waitFor() } },
   { name: 'run-sql', path: '/r/DA11Y00000000000', sizes: [wide], act: async (p) => { await p.getByText('SQL of this run').click(); await p.getByRole('gridcell').first().waitFor() } },
   { name: 'run-chart', path: '/r/DA11Y00000000000?chart=', at: (p) => p.getByRole('img', { name: /enrolments by day/ }) },
   { name: 'run-pie', path: '/r/DA11Y00000000000?chart=' + encodeURIComponent('{"v":1,"type":"pie","x":"channel","y":[{"col":"revenue","agg":"sum"}]}'), sizes: [wide], at: (p) => p.getByRole('img', { name: /revenue by channel/ }) },
   { name: 'run-bar', path: '/r/DA11Y00000000000?chart=' + encodeURIComponent('{"v":1,"type":"bar","x":"day","stack":true,"series":"channel","y":[{"col":"enrolments","agg":"sum"}]}'), sizes: [wide], at: (p) => p.getByRole('img', { name: /enrolments by day/ }) },
   { name: 'run-number', path: '/r/0NE0000000000000?chart=', sizes: [wide], at: (p) => p.getByText('214') },
-  { name: 'run-huge', path: '/r/HVGE000000000000', sizes: [wide], act: async (p) => { await p.getByRole('gridcell').first().waitFor(); await p.getByRole('grid').focus(); await p.keyboard.press('Control+End'); await p.getByRole('rowheader', { name: 'Row number 10000000' }).waitFor(); await p.getByRole('row', { name: /9007199264740992/ }).waitFor() } },
+  { name: 'run-huge', path: '/r/HVGE000000000000', sizes: [wide], act: async (p) => { await p.getByRole('gridcell').first().waitFor(); await p.getByRole('grid').focus(); await p.keyboard.press('Control+End'); await p.getByRole('rowheader', { name: 'Row number 10000000' }).waitFor(); await p.getByRole('gridcell', { name: /"seat": 39/ }).last().waitFor() } },
   { name: 'run-truncated', path: '/r/CAPPED0000000000', sizes: [wide], at: (p) => p.getByText(/row limit was reached/) },
   { name: 'run-wide', path: '/r/W1DE000000000000', sizes: [wide], at: (p) => p.getByRole('gridcell').first() },
   { name: 'run-zero', path: '/r/ZER0000000000000', sizes: [wide], at: (p) => p.getByText('The statement ran and found nothing.') },
@@ -102,7 +104,7 @@ async function look(shot, size, scheme) {
   if (shot.world) await context.addCookies([{ name: 'mock', value: shot.world, url: origin }])
   const page = await context.newPage()
   page.setDefaultTimeout(15000)
-  const fault = (text) => faults.push(`${name}: ${text}`)
+  const fault = (text) => { faults.push(`${name}: ${text}`); console.error(faults.at(-1)) }
   await page.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`)))
   page.on('console', (m) => {
     if (m.type() !== 'error' && m.type() !== 'warning') return
@@ -134,7 +136,7 @@ async function look(shot, size, scheme) {
 }
 
 let n = 0
-for (const shot of looks.filter((l) => l.name.includes(only))) {
+for (const shot of looks.filter((l) => l.name.includes(only)).slice(Number(process.env.LOOK_FROM ?? 0), Number(process.env.LOOK_TO ?? looks.length))) {
   for (const size of shot.sizes ?? [wide, narrow]) {
     for (const scheme of ['light', 'dark']) {
       await look(shot, size, scheme)
@@ -145,6 +147,5 @@ for (const shot of looks.filter((l) => l.name.includes(only))) {
 await browser.close()
 server.closeAllConnections()
 server.close()
-for (const f of faults) console.error(f)
 console.log(`${n} pictures in e2e/out, ${faults.length} faults`)
 process.exit(faults.length ? 1 : 0)

@@ -32,6 +32,12 @@ export function duration(ms: number): string {
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' })
 
+/** An estimate: no more digits than it is worth. */
+export function roughDuration(ms: number): string {
+  const s = Math.max(1, Math.round(ms / 1000))
+  return s < 100 ? `${s} ${t.units.s}` : `${Math.round(s / 60)} ${t.units.min}`
+}
+
 export function exactTime(iso: string): string {
   return dateTime.format(new Date(iso))
 }
@@ -47,8 +53,8 @@ export function roughTime(iso: string, now = Date.now()): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }).format(new Date(iso))
 }
 
-/** The first line of a statement that says something. */
-export function firstLine(sql: string): string {
-  const line = sql.split('\n').find((l) => l.trim() !== '' && !l.trim().startsWith('--'))
-  return (line ?? sql).trim().slice(0, 200)
+/** A statement on one line, without the comments that stand on lines of their own. */
+export function oneLine(sql: string): string {
+  const lines = sql.slice(0, 2000).split('\n').filter((l) => !l.trim().startsWith('--'))
+  return (lines.join(' ').trim() || sql.trim()).replaceAll(/\s+/g, ' ').slice(0, 200)
 }

@@ -38,7 +38,7 @@ export const t = {
     history: 'History',
     connect: 'Connect',
     people: 'People',
-    user: (name: string) => `Account of ${name}`,
+    account: 'Account of',
     theme: 'Theme',
     themeSystem: 'As the system',
     themeLight: 'Light',
@@ -267,7 +267,7 @@ export const t = {
   grid: {
     label: (n: string) => `Rows of the result, ${n} in all`,
     rowNumber: 'Row number',
-    sort: (name: string, now: string) => `Sort by ${name}${now}`,
+    sortBy: 'Sort by',
     sortedAsc: ', now ascending',
     sortedDesc: ', now descending',
     filter: (name: string) => `Filter ${name}`,

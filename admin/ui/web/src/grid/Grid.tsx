@@ -34,7 +34,7 @@ interface GridProps {
 export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, selection, onSelect, onCopy, onOpenCell }: GridProps) {
   const id = useId()
   const scroller = useRef<HTMLDivElement>(null)
-  const [viewport, setViewport] = useState({ width: 800, height: 400 })
+  const [viewport, setViewport] = useState({ width: 0, height: 0 })
   const [offset, setOffset] = useState(0)
   const offsetRef = useRef(0)
   const frame = useRef(0)
@@ -68,6 +68,8 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
   const [first, last] = rowsIn(offset, bodyHeight, rows, overscan)
   useEffect(() => { pages.want(first, last) }, [pages, first, last])
 
+  useEffect(() => () => cancelAnimationFrame(frame.current), [])
+
   const go = useCallback((next: number, fromScroll: boolean) => {
     const to = clampOffset(next, rows, bodyHeight)
     offsetRef.current = to
@@ -97,7 +99,7 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
       go(offsetRef.current + e.deltaY * unit, false)
     }
     el.addEventListener('wheel', wheel, { passive: false })
-    return () => { observer.disconnect(); el.removeEventListener('wheel', wheel); cancelAnimationFrame(frame.current) }
+    return () => { observer.disconnect(); el.removeEventListener('wheel', wheel) }
   }, [scaled, go])
 
   const onScroll = () => {
@@ -128,6 +130,7 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
     if (!selection || seen.current === selection || bodyHeight === 0) return
     seen.current = selection
     show(selection.focus)
+    show(selection.anchor)
   }, [selection, show, bodyHeight])
 
   const focus = selection?.focus ?? null
@@ -214,6 +217,7 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
   const lastCol = cols.at(-1)?.index ?? -1
   const spots = cols.map((c) => `${c.start},${c.size}`).join(' ')
   const anchorRow = Math.floor(first / 200) * 200
+  const inSight = (p: Place) => p.col >= firstCol && p.col <= lastCol && (p.row === -1 || (p.row >= first && p.row < last))
   const drawn: number[] = []
   for (let i = first; i < last; i++) drawn.push(i)
   void version
@@ -222,7 +226,7 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
     <div
       ref={scroller} className="grid" role="grid" tabIndex={0} aria-label={t.grid.label(count(rows))}
       aria-rowcount={rows + 1} aria-colcount={columns.length} aria-multiselectable="true"
-      aria-activedescendant={focus ? `${id}${focus.row}-${focus.col}` : undefined}
+      aria-activedescendant={focus && inSight(focus) ? `${id}${focus.row}-${focus.col}` : undefined}
       onScroll={onScroll} onKeyDown={onKeyDown} onPointerDown={onPointerDown} onPointerMove={onPointerMove} onPointerUp={() => { dragging.current = null }}
       onDoubleClick={(e) => { const p = placeOf(e.target); if (p) onOpenCell(p) }}
       onFocus={(e) => { if (e.target === e.currentTarget && !selection && rows > 0 && e.currentTarget.matches(':focus-visible')) pick({ anchor: { row: 0, col: 0 }, focus: { row: 0, col: 0 } }) }}
@@ -304,9 +308,10 @@ function Head({ id, index, start, size, column, sort, filter, focused, open, onO
       id={id} role="columnheader" aria-colindex={index + 1} aria-sort={sort === 'asc' ? 'ascending' : sort === 'desc' ? 'descending' : 'none'}
       className={cx('gh', focused && 'focus', isNumeric(column.type) && 'num')} style={{ left: start, width: size }}
     >
-      <button type="button" tabIndex={-1} className="gh-name" onClick={onSort} aria-label={t.grid.sort(name, sort === 'asc' ? t.grid.sortedAsc : sort === 'desc' ? t.grid.sortedDesc : '')} title={`${name} · ${column.type}`}>
-        <span className="gh-text">{name}</span>
-        <span className="gh-type">{column.type}</span>
+      <button type="button" tabIndex={-1} className="gh-name" onClick={onSort} title={`${name} · ${column.type}`}>
+        <span className="hidden">{t.grid.sortBy} </span>
+        <span className="gh-text">{name}</span> <span className="gh-type">{column.type}</span>
+        {sort && <span className="hidden">{sort === 'asc' ? t.grid.sortedAsc : t.grid.sortedDesc}</span>}
         {sort === 'asc' && <ArrowUp size={13} aria-hidden="true" />}
         {sort === 'desc' && <ArrowDown size={13} aria-hidden="true" />}
       </button>

@@ -23,7 +23,8 @@ export function CellText({ value }: { value: Cell }) {
 
 /** A first width from the name, the type and some rows. */
 export function widthFor(column: Column, sample: (Cell[] | undefined)[], index: number): number {
-  let chars = column.name.length + 4
+  const head = column.name.length * 7.4 + Math.min(column.type.length, 12) * 6.6 + 60
+  let chars = 4
   for (const row of sample) chars = Math.max(chars, Math.min((row?.[index] ?? 'NULL').length + 1, 44))
-  return Math.max(72, Math.min(Math.round(chars * 7.3) + 18, 360))
+  return Math.max(72, Math.min(Math.round(Math.max(head, chars * 7.3 + 18)), 360))
 }

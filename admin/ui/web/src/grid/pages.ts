@@ -1,4 +1,4 @@
-import { Problem } from '../api/client'
+import { Problem } from '../api/problem'
 import type { Cell, RowsPage } from '../api/types'
 
 export const pageSize = 500

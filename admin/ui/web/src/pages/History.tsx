@@ -7,7 +7,7 @@ import { usePages } from '../api/hooks'
 import type { Run } from '../api/types'
 import { short } from '../base'
 import { useTopic } from '../events/stream'
-import { duration, firstLine, rowCount } from '../format'
+import { duration, oneLine, rowCount } from '../format'
 import { Button, Empty, Failure, Input, Select, Skeleton, StateDot, Time, useTitle } from '../parts'
 import { t } from '../strings'
 
@@ -55,7 +55,7 @@ export function HistoryPage() {
                 return (
                   <tr key={r.id}>
                     <td className="tight"><StateDot state={r.state} /></td>
-                    <td className="what"><Link to="/r/$id" params={{ id: short(r.id) }} className="row-link">{r.title || (r.sql ? <code>{firstLine(r.sql)}</code> : t.history.sqlClosed)}</Link>{r.title && r.sql && <code className="row-sub">{firstLine(r.sql)}</code>}</td>
+                    <td className="what"><Link to="/r/$id" params={{ id: short(r.id) }} className="row-link">{r.title || (r.sql ? <code>{oneLine(r.sql)}</code> : t.history.sqlClosed)}</Link>{r.title && r.sql && <code className="row-sub">{oneLine(r.sql)}</code>}</td>
                     <td className="num mono wide-only">{result ? (result.columns.length ? rowCount(result.row_count).replace(/ rows?$/, '') + (result.truncated ? '+' : '') : result.command_tag) : ''}</td>
                     <td className="num mono wide-only">{r.times.finished ? duration(r.elapsed_ms) : ''}</td>
                     <td className="wide-only">{r.via}</td>

@@ -6,7 +6,7 @@ import { query } from '../api/client'
 import { useCompletions, useItems, useMe } from '../api/hooks'
 import type { Completions, Query, Run } from '../api/types'
 import { short } from '../base'
-import { duration, firstLine, rowCount } from '../format'
+import { duration, oneLine, rowCount } from '../format'
 import { Empty, Failure, Skeleton, StateDot, Time, useTitle } from '../parts'
 import { quoteName } from '../sql/complete'
 import { t } from '../strings'
@@ -33,7 +33,7 @@ export function Home() {
       <div className="home-cols">
         <Section title={t.home.drafts} result={drafts} none={t.home.noDrafts}>
           {(items) => items.map((q) => (
-            <li key={q.id}><Link to="/d/$id" params={{ id: short(q.id) }} className="line"><FileText size={15} aria-hidden="true" className="faint" /><span className="line-main">{q.title || firstLine(q.working?.sql ?? q.sql) || t.query.untitled}</span><Time at={q.working?.at ?? q.updated} /></Link></li>
+            <li key={q.id}><Link to="/d/$id" params={{ id: short(q.id) }} className="line"><FileText size={15} aria-hidden="true" className="faint" /><span className="line-main">{q.title || oneLine(q.working?.sql ?? q.sql) || t.query.untitled}</span><Time at={q.working?.at ?? q.updated} /></Link></li>
           ))}
         </Section>
         <Section title={t.home.starred} result={starred} none={t.home.noStarred}>
@@ -54,7 +54,7 @@ export function RunLine({ run }: { run: Run }) {
   return (
     <Link to="/r/$id" params={{ id: short(run.id) }} className="line run-line">
       <StateDot state={run.state} />
-      <span className="line-main">{run.title || (run.sql ? <code>{firstLine(run.sql)}</code> : t.history.sqlClosed)}</span>
+      <span className="line-main">{run.title || (run.sql ? <code>{oneLine(run.sql)}</code> : t.history.sqlClosed)}</span>
       <span className="mono wide-only">{result ? (result.columns.length ? rowCount(result.row_count) : result.command_tag) : ''}</span>
       <span className="mono wide-only took">{run.times.finished ? duration(run.elapsed_ms) : ''}</span>
       <Time at={run.times.submitted} />

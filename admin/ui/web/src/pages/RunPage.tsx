@@ -5,7 +5,7 @@ import { Problem } from '../api/client'
 import { finished, useRun } from '../api/run'
 import type { Run } from '../api/types'
 import { runId, short } from '../base'
-import { exactTime, firstLine } from '../format'
+import { exactTime, oneLine } from '../format'
 import { Badge, CopyButton, Empty, Failure, NotFound, Skeleton, Time, useTitle } from '../parts'
 import { CopyLink, DownloadMenu, MoreActions, OpenInEditor, RunAgain } from '../run/actions'
 import { Results, type View } from '../run/Results'
@@ -29,7 +29,7 @@ export function RunPage() {
 }
 
 function nameOf(run: Run): string {
-  return run.title || (run.sql ? firstLine(run.sql).slice(0, 90) : `${t.run.title} ${short(run.id)}`)
+  return run.title || (run.sql ? oneLine(run.sql).slice(0, 90) : `${t.run.title} ${short(run.id)}`)
 }
 
 function Loaded({ run }: { run: Run }) {
@@ -84,7 +84,7 @@ function SqlFold({ run, open }: { run: Run; open: boolean }) {
   if (run.sql === null) return run.deleted ? null : <p className="hint">{t.run.sqlHidden}</p>
   return (
     <details className="sql-fold" open={open}>
-      <summary>{t.run.sqlFold} <code className="faint">{firstLine(run.sql).slice(0, 120)}</code></summary>
+      <summary>{t.run.sqlFold} <code className="faint">{oneLine(run.sql).slice(0, 120)}</code></summary>
       <div className="sql-fold-body">
         <pre tabIndex={0}>{run.sql}</pre>
         <CopyButton text={run.sql} />

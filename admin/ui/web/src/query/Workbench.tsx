@@ -10,7 +10,7 @@ import { SqlEditor } from '../editor/EditorView'
 import type { Editor } from '../editor/create'
 import { dialectOf } from '../editor/dialect'
 import { formatSql } from '../editor/format'
-import { firstLine } from '../format'
+import { oneLine } from '../format'
 import { Bar, Button, Empty, Failure, keys, Skeleton, useTitle } from '../parts'
 import { toast } from '../parts/toast'
 import type { QuerySearch } from '../pages/QueryPage'
@@ -242,7 +242,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
             {run.isError && <Failure error={run.error} onRetry={() => void run.refetch()} />}
             {run.data && (
               <Results
-                run={run.data} view={view} onView={onView}
+                run={run.data} view={view} onView={onView} ownCancel
                 limit={<Button small onClick={() => { setMaxRows(1_000_000) ; runCurrent() }}>{t.run.raiseLimit}</Button>}
                 actions={<><CopyLink run={run.data} /><DownloadMenu run={run.data} statement={view.statement} /><MoreActions run={run.data} /></>}
               />
@@ -250,7 +250,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
           </section>
         </div>
       </div>
-      <SaveDialog open={dialog === 'save'} onOpen={(o) => setDialog(o ? 'save' : null)} query={query} teams={me.teams} suggested={firstLine(text).slice(0, 60)} busy={store.isPending} onSave={(v) => store.mutate(v)} />
+      <SaveDialog open={dialog === 'save'} onOpen={(o) => setDialog(o ? 'save' : null)} query={query} teams={me.teams} suggested={oneLine(text).slice(0, 60)} busy={store.isPending} onSave={(v) => store.mutate(v)} />
       {query && <Versions open={dialog === 'versions'} onOpen={(o) => setDialog(o ? 'versions' : null)} id={query.id} text={() => editor.current?.text() ?? text} canEdit={version === null} onRestore={(v) => replace(v.sql)} />}
     </div>
   )

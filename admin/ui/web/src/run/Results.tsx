@@ -21,15 +21,17 @@ interface Props {
   /** What stands at the right of the tabs. */
   actions?: ReactNode
   limit?: ReactNode
+  /** Whether the page has a Cancel of its own. */
+  ownCancel?: boolean
 }
 
 /** What a run came to: one tab per statement, a table and a chart of its rows. */
-export function Results({ run, view, onView, actions, limit }: Props) {
+export function Results({ run, view, onView, actions, limit, ownCancel = false }: Props) {
   const statements = run.statements
   const chosen = statements[view.statement] ?? statements[0]
   return (
     <div className="results">
-      <RunStatus run={run} />
+      <RunStatus run={run} button={!ownCancel} />
       {run.open_transaction && <Bar tone="warn">{t.run.openTransaction}</Bar>}
       {statements.length > 1 && (
         <Tabs.Root value={String(chosen?.index ?? 0)} onValueChange={(v) => onView({ kind: view.kind, statement: Number(v) })} className="statement-tabs">

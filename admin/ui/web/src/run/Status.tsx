@@ -2,12 +2,12 @@ import { Ban, Hourglass, LoaderCircle } from 'lucide-react'
 import { useCancel } from '../api/hooks'
 import { finished } from '../api/run'
 import type { Run } from '../api/types'
-import { count, duration } from '../format'
+import { count, duration, roughDuration } from '../format'
 import { Button, keys, StateDot, useNow } from '../parts'
 import { t } from '../strings'
 
 /** One line that says where the run stands, in words, with the way to stop it. */
-export function RunStatus({ run }: { run: Run }) {
+export function RunStatus({ run, button = true }: { run: Run; button?: boolean }) {
   const active = !finished(run)
   const now = useNow(200, active)
   const cancel = useCancel()
@@ -22,7 +22,7 @@ export function RunStatus({ run }: { run: Run }) {
         <span>{detail(run)}</span>
       </div>
       <span className="mono elapsed" aria-hidden="true">{duration(Math.max(0, now - since))}</span>
-      {run.can.cancel && (
+      {button && run.can.cancel && (
         <Button small icon={<Ban size={14} aria-hidden="true" />} title={keys('mod+.')} disabled={stopping} onClick={() => cancel.mutate(run.id)}>
           {stopping ? t.query.canceling : t.query.cancelRun}
         </Button>
@@ -45,7 +45,7 @@ function detail(run: Run): string {
     if (run.progress && run.progress.rows > 0) parts.push(t.run.rowsSoFar(count(run.progress.rows)))
   } else if (run.wait) {
     parts.push(run.wait.detail || t.run.reasons[run.wait.reason] || run.wait.reason)
-    if (run.wait.eta_ms !== null) parts.push(t.run.eta(duration(Math.max(1000, Math.round(run.wait.eta_ms / 1000) * 1000))))
+    if (run.wait.eta_ms !== null) parts.push(t.run.eta(roughDuration(run.wait.eta_ms)))
   }
   return parts.join(' · ')
 }

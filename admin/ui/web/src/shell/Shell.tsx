@@ -69,7 +69,7 @@ function Rail({ me, onOpen }: { me: Me; onOpen: (what: 'keys' | 'password') => v
   const navigate = useNavigate()
   return (
     <nav className="rail" aria-label={t.nav.main}>
-      <Link to="/" className="brand" aria-label={t.nav.home}><img src={`${base}assets/lockkeeper.svg`} alt="" width={24} height={24} /><span>{t.product}</span></Link>
+      <Link to="/" className="brand"><img src={`${base}assets/lockkeeper.svg`} alt="" width={24} height={24} /><span>{t.product}</span></Link>
       <div className="rail-query">
         <RailLink to="/new" label={t.nav.query} icon={<SquareTerminal size={18} aria-hidden="true" />} also={['/d/', '/q/']} />
         <Button look="quiet" small aria-label={t.nav.newQuery} icon={<Plus size={15} aria-hidden="true" />} onClick={() => void navigate({ to: '/new', state: { fresh: Date.now() } as object })} />
@@ -91,7 +91,7 @@ function UserMenu({ me, onOpen }: { me: Me; onOpen: (what: 'keys' | 'password') 
   const initials = (me.name || me.login).split(/\s+/).map((w) => w[0]).slice(0, 2).join('').toUpperCase()
   return (
     <Menu
-      trigger={<button type="button" className="user" aria-label={t.nav.user(me.name || me.login)}><span className="avatar" aria-hidden="true">{initials}</span><span className="user-name">{me.name || me.login}</span></button>}
+      trigger={<button type="button" className="user"><span className="hidden">{t.nav.account} </span><span className="avatar" aria-hidden="true">{initials}</span><span className="user-name">{me.name || me.login}</span></button>}
       items={[
         { label: t.nav.themeSystem, checked: theme === 'system', onSelect: () => choose('system') },
         { label: t.nav.themeLight, checked: theme === 'light', onSelect: () => choose('light') },

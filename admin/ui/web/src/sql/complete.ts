@@ -104,7 +104,8 @@ export function complete(src: string, pos: number, catalog: Completions, dialect
 
 function afterDot(path: string[], catalog: Completions, sources: Source[], ctes: Source[]): Option[] {
   const name = path.at(-1)!
-  const column = ([c, type]: [string, string]): Option => ({ label: c, apply: quoteName(c), type: 'column', ...(type ? { detail: type } : {}), boost: 5 })
+  // The table's own order, which means more to its readers than the alphabet.
+  const column = ([c, type]: [string, string], i: number): Option => ({ label: c, apply: quoteName(c), type: 'column', ...(type ? { detail: type } : {}), boost: 20 - Math.min(i, 900) / 50 })
   if (path.length === 1) {
     const source = sources.find((s) => s.alias === name)
     if (source) return columnsOf(catalog, source, ctes).map(column)
