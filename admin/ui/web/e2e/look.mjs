@@ -5,7 +5,7 @@
 //
 //   npm run build && npm run look [part of a picture's name]
 //
-// LOOK_FROM and LOOK_TO cut the list, for a machine with little time.
+// LOOK_FROM, LOOK_TO and LOOK_IN=light cut the list, for a machine with little time.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -138,7 +138,7 @@ async function look(shot, size, scheme) {
 let n = 0
 for (const shot of looks.filter((l) => l.name.includes(only)).slice(Number(process.env.LOOK_FROM ?? 0), Number(process.env.LOOK_TO ?? looks.length))) {
   for (const size of shot.sizes ?? [wide, narrow]) {
-    for (const scheme of ['light', 'dark']) {
+    for (const scheme of (process.env.LOOK_IN ?? 'light,dark').split(',')) {
       await look(shot, size, scheme)
       n++
     }

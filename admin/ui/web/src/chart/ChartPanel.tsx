@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useMemo } from 'react'
 import { send } from '../api/client'
 import type { Aggregate, ChartSpec, ChartType, ChartY, Column } from '../api/types'
-import { count } from '../format'
+import { count, rowCount } from '../format'
 import { isNumeric } from '../grid/cell'
 import { Empty, Failure, Loading, Select } from '../parts'
 import { t } from '../strings'
@@ -61,7 +61,7 @@ function Chart({ spec, answer }: { spec: ChartSpec; answer: Aggregate }) {
 
 function from(a: Aggregate): string {
   if (a.of_rows === null) return t.chart.fromUnknown(count(a.from_rows))
-  return a.from_rows === a.of_rows ? t.chart.fromAll(count(a.from_rows)) : t.chart.from(count(a.from_rows), count(a.of_rows))
+  return a.from_rows === a.of_rows ? t.chart.fromAll(rowCount(a.from_rows)) : t.chart.from(count(a.from_rows), count(a.of_rows))
 }
 
 const tableRows = 200

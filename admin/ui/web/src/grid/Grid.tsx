@@ -217,6 +217,28 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
   const lastCol = cols.at(-1)?.index ?? -1
   const spots = cols.map((c) => `${c.start},${c.size}`).join(' ')
   const anchorRow = Math.floor(first / 200) * 200
+  // The header is drawn anew when it changes, not with each step of a scroll.
+  const headFocus = focus?.row === -1 ? focus.col : -1
+  const head = useMemo(() => {
+    const places = spots === '' ? [] : spots.split(' ').map((x, i) => {
+      const [start, size] = x.split(',').map(Number)
+      return { index: firstCol + i, start: start ?? 0, size: size ?? 0 }
+    })
+    return (
+      <div className="grid-head" role="rowgroup">
+        <div className="gr head" role="row" aria-rowindex={1} style={{ width: total, height: headHeight }}>
+          <span className="gn" style={{ width: numberWidth }} aria-hidden="true" />
+          {places.map((c) => (
+            <Head
+              key={c.index} id={`${id}-1-${c.index}`} index={c.index} start={c.start} size={c.size} column={columns[c.index]!} sort={sort?.col === c.index ? sort.dir : null}
+              filter={filters.find((f) => f.col === 'c' + c.index) ?? null} focused={headFocus === c.index} open={filtering === c.index}
+              onOpen={(open) => setFiltering(open ? c.index : null)} onSort={() => onSort(c.index)} onFilter={(f) => onFilter(c.index, f)} onWidth={(w) => setWidths((old) => ({ ...old, [c.index]: w }))}
+            />
+          ))}
+        </div>
+      </div>
+    )
+  }, [spots, firstCol, total, numberWidth, columns, sort, filters, headFocus, filtering, onSort, onFilter, id])
   const inSight = (p: Place) => p.col >= firstCol && p.col <= lastCol && (p.row === -1 || (p.row >= first && p.row < last))
   const drawn: number[] = []
   for (let i = first; i < last; i++) drawn.push(i)
@@ -232,18 +254,7 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
       onFocus={(e) => { if (e.target === e.currentTarget && !selection && rows > 0 && e.currentTarget.matches(':focus-visible')) pick({ anchor: { row: 0, col: 0 }, focus: { row: 0, col: 0 } }) }}
     >
       <div className="grid-space" style={{ width: total, height: headHeight + scrollHeight(rows) }} role="presentation">
-        <div className="grid-head" role="rowgroup">
-          <div className="gr head" role="row" aria-rowindex={1} style={{ width: total, height: headHeight }}>
-            <span className="gn" style={{ width: numberWidth }} aria-hidden="true" />
-            {cols.map((c) => (
-              <Head
-                key={c.index} id={`${id}-1-${c.index}`} index={c.index} start={c.start} size={c.size} column={columns[c.index]!} sort={sort?.col === c.index ? sort.dir : null}
-                filter={filters.find((f) => f.col === 'c' + c.index) ?? null} focused={focus?.row === -1 && focus.col === c.index} open={filtering === c.index}
-                onOpen={(open) => setFiltering(open ? c.index : null)} onSort={() => onSort(c.index)} onFilter={(f) => onFilter(c.index, f)} onWidth={(w) => setWidths((old) => ({ ...old, [c.index]: w }))}
-              />
-            ))}
-          </div>
-        </div>
+        {head}
         <div className="grid-body" role="rowgroup" style={{ top: headHeight }}>
           <div role="presentation" style={{ transform: `translateY(${anchorRow * rowHeight - offset}px)` }}>
             {drawn.map((i) => (

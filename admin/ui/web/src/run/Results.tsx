@@ -85,7 +85,7 @@ function OneResult({ run, statement, view, onView, actions, limit }: Props & { s
           <Tabs.Trigger className="tab" value="chart"><ChartColumn size={14} aria-hidden="true" />{t.run.chart}</Tabs.Trigger>
         </Tabs.List>
         <span className="result-facts mono">
-          <span>{rowCount(result.row_count)}{result.truncated && '+'}</span>
+          <span>{result.truncated ? t.run.firstRows(count(result.row_count)) : rowCount(result.row_count)}</span>
           <span>{duration(run.elapsed_ms)}</span>
           <span className="wide-only">{bytes(result.bytes)}</span>
         </span>
