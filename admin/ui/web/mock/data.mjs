@@ -7,11 +7,11 @@ const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 let counter = 7
 /** An id that is the same on every start, so that pictures can be compared. */
 export function newId(prefix) {
-  let n = ++counter * 2654435761
+  let n = (++counter * 2654435761) >>> 0
   let out = ''
   for (let i = 0; i < 16; i++) {
-    n = (n * 1103515245 + 12345) % 2147483648
-    out += crockford[n % 32]
+    n = (Math.imul(n, 1664525) + 1013904223) >>> 0
+    out += crockford[n >>> 27]
   }
   return prefix + '_' + out
 }

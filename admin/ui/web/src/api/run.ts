@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import { useStreamUp, useTopic } from '../events/stream'
 import { get, Problem, request, send } from './client'
 import type { Run } from './types'
@@ -59,10 +59,14 @@ export function useRun(id: string | null) {
     return () => abort.abort()
   }, [active, id, up, client])
 
+  // A run that is not among mine has ended, or is somebody else's: each snapshot is one reason to ask.
+  const asked = useRef(-1)
   useEffect(() => {
     if (!active || !id || !live) return
     const mine = live.data.find((r) => r.id === id)
     if (!mine) {
+      if (asked.current === live.version) return
+      asked.current = live.version
       void client.invalidateQueries({ queryKey: ['run', id] })
     } else if ((mine.version ?? 0) > version) {
       client.setQueryData<Run>(['run', id], (old) => (old ? { ...old, ...mine, sql: mine.sql ?? old.sql, statements: mine.statements ?? old.statements } : old))

@@ -25,7 +25,7 @@ export function Home() {
   return (
     <div className="page home">
       <h1 className="hidden">{t.home.title}</h1>
-      <Link to="/new" className="write" state={{ fresh: Date.now() } as object}>
+      <Link to="/new" className="write" state={() => ({ fresh: Date.now() }) as object}>
         <SquareTerminal size={22} aria-hidden="true" />
         <span><b>{t.home.write}</b><span className="faint">{target ? t.home.writeHint(target.title || target.name) : ''}</span></span>
         <ArrowRight size={18} aria-hidden="true" />

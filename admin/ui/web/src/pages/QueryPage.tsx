@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
-import { useParams, useRouterState } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useRouterState } from '@tanstack/react-router'
+import { useEffect, useRef, useState } from 'react'
 import { get, Problem } from '../api/client'
 import { useMe } from '../api/hooks'
 import type { Query, QueryVersion } from '../api/types'
@@ -16,14 +16,26 @@ export interface QuerySearch { run?: string; sql?: string; statement?: string; v
 const adopted = new Map<string, string>()
 let serial = 0
 
+interface Place { key: string; id: string | null; version: number | null }
+
+/** What an address means here, or null when it leads to another page. */
+function placeOf(path: string, fresh: number): Place | null {
+  if (path.endsWith('/new')) return { key: `new-${fresh}`, id: null, version: null }
+  const m = /\/[dq]\/([^/]+)(?:\/v\/(\d+))?$/.exec(path)
+  if (!m) return null
+  const id = queryId(decodeURIComponent(m[1]!))
+  if (m[2]) return { key: `${id} ${m[2]}`, id, version: Number(m[2]) }
+  return { key: adopted.get(id) ?? id, id, version: null }
+}
+
 export function QueryPage() {
-  const { id, n } = useParams({ strict: false })
-  const path = useRouterState({ select: (s) => s.location.pathname })
-  const state = useRouterState({ select: (s) => s.location.state as { fresh?: number } })
+  // Read off the location alone: the router's parameters follow it a moment later.
+  const location = useRouterState({ select: (s) => s.location })
   const [own] = useState(() => ++serial)
-  const isNew = id === undefined
-  const key = isNew ? `new-${state.fresh ?? own}-${path}` : (adopted.get(queryId(id)) ?? `${id}${n ?? ''}`)
-  return <Loader key={key} pageKey={key} id={isNew ? null : queryId(id)} version={n ? Number(n) : null} />
+  const kept = useRef<Place | null>(null)
+  const place = placeOf(location.pathname, (location.state as { fresh?: number }).fresh ?? own) ?? kept.current
+  kept.current = place
+  return place && <Loader key={place.key} pageKey={place.key} id={place.id} version={place.version} />
 }
 
 function Loader({ id: current, version, pageKey }: { id: string | null; version: number | null; pageKey: string }) {

@@ -4,7 +4,7 @@ import { count } from '../format'
 import { Button, keys, Menu, Segmented, Select } from '../parts'
 import { t } from '../strings'
 
-const limits = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
+const offered = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 
 interface Props {
   active: boolean; stopping: boolean; canCancel: boolean; target: Target | undefined; readOnly: boolean
@@ -29,7 +29,7 @@ export function Toolbar(p: Props) {
       {p.target && <span className="toolbar-target" title={p.target.database}>{p.target.title || p.target.name}</span>}
       <Segmented label={t.query.access} value={p.access} onChange={p.onAccess} options={[{ value: 'read_only', label: t.query.readOnly }, { value: 'read_write', label: t.query.readWrite }]} />
       <Select className="inline" label={t.query.limit} value={p.maxRows} onChange={(e) => p.onMaxRows(Number(e.target.value))}>
-        {limits.map((n) => <option key={n} value={n}>{count(n)}</option>)}
+        {(offered.includes(p.maxRows) ? offered : [...offered, p.maxRows]).map((n) => <option key={n} value={n}>{count(n)}</option>)}
       </Select>
       <span className="grow" />
       <Button look="quiet" icon={<WandSparkles size={14} aria-hidden="true" />} disabled={p.readOnly} onClick={p.onFormat} title={keys('mod+Shift+F')}>{t.query.format}</Button>

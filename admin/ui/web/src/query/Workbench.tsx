@@ -97,7 +97,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
   })
   const pendingOffset = useRef(0)
 
-  const runSpan = (span: Span, multi: boolean) => {
+  const runSpan = (span: Span, multi: boolean, limit = maxRows) => {
     const doc = editor.current?.text() ?? text
     const sql = doc.slice(span.start, span.end)
     if (!target) { toast(t.query.noTarget, 'bad'); return }
@@ -107,13 +107,13 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
     pendingOffset.current = span.start
     const saved = query && !query.draft && doc === query.sql && split(doc, { dialect }).length <= 1 ? { id: query.id, version: query.version } : null
     go.mutate({
-      target: target.name, sql, multi, access, maxRows, title: query?.title ?? '', query: version ? null : saved,
+      target: target.name, sql, multi, access, maxRows: limit, title: query?.title ?? '', query: version ? null : saved,
       params: bindNames(sql, { dialect }).map((n) => paramOf(n, valueOf(n, values))),
     })
   }
-  const runCurrent = () => {
+  const runCurrent = (limit?: number) => {
     const st = editor.current?.current()
-    if (st) runSpan(st, false)
+    if (st) runSpan(st, false, limit)
     else toast(t.query.empty)
   }
   const runAll = () => {
@@ -183,7 +183,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
   useEffect(() => {
     const onKey = (e: KeyboardEvent) => {
       if (!(e.ctrlKey || e.metaKey) || e.defaultPrevented) return
-      const act = e.key === 'Enter' ? (e.shiftKey ? runAll : runCurrent) : e.key === '.' ? stop : e.key === 's' ? save : null
+      const act = e.key === 'Enter' ? (e.shiftKey ? runAll : () => runCurrent()) : e.key === '.' ? stop : e.key === 's' ? save : null
       if (!act || document.querySelector('[role="dialog"]')) return
       e.preventDefault()
       act()
@@ -227,13 +227,13 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
           <div className="bench-editor" style={{ height: editorSplit.size }}>
             <SqlEditor
               ref={editor} initial={initial.current.sql} dialect={dialect} catalog={catalog.data} readOnly={version !== null} autoFocus={!search.run}
-              commands={{ runCurrent, runAll, cancel: stop, save, format, changed: edited }}
+              commands={{ runCurrent: () => runCurrent(), runAll, cancel: stop, save, format, changed: edited }}
             />
           </div>
           {editorSplit.handle}
           <Toolbar
             active={active || go.isPending} stopping={cancel.isPending || run.data?.cancel != null} canCancel={run.data?.can.cancel ?? false} target={target} access={access} onAccess={setAccess} maxRows={maxRows} onMaxRows={setMaxRows}
-            onRun={runCurrent} onRunAll={runAll} onCancel={stop} onFormat={format} readOnly={version !== null}
+            onRun={() => runCurrent()} onRunAll={runAll} onCancel={stop} onFormat={format} readOnly={version !== null}
           />
           <Params names={names} values={values} choices={choices} onChange={setParam} />
           <section className="bench-results" aria-label={t.run.title}>
@@ -243,7 +243,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
             {run.data && (
               <Results
                 run={run.data} view={view} onView={onView} ownCancel
-                limit={<Button small onClick={() => { setMaxRows(1_000_000) ; runCurrent() }}>{t.run.raiseLimit}</Button>}
+                limit={<Button small onClick={() => { setMaxRows(maxRows * 10); runCurrent(maxRows * 10) }}>{t.run.raiseLimit}</Button>}
                 actions={<><CopyLink run={run.data} /><DownloadMenu run={run.data} statement={view.statement} /><MoreActions run={run.data} /></>}
               />
             )}

@@ -59,10 +59,13 @@ export function Shell() {
   )
 }
 
+/** Marks a visit to /new as one of its own: the text written there before has its own address by now. */
+const fresh = () => ({ fresh: Date.now() }) as object
+
 function RailLink({ to, label, icon, also = [] }: { to: string; label: string; icon: ReactNode; also?: string[] }) {
   const path = useRouterState({ select: (s) => s.location.pathname })
   const on = path === to || path.startsWith(to + '/') || also.some((a) => path.startsWith(a))
-  return <Link to={to} className={cx('rail-link', on && 'on')} aria-current={on ? 'page' : undefined}>{icon}<span>{label}</span></Link>
+  return <Link to={to} {...(to === '/new' ? { state: fresh } : {})} className={cx('rail-link', on && 'on')} aria-current={on ? 'page' : undefined}>{icon}<span>{label}</span></Link>
 }
 
 function Rail({ me, onOpen }: { me: Me; onOpen: (what: 'keys' | 'password') => void }) {
@@ -72,7 +75,7 @@ function Rail({ me, onOpen }: { me: Me; onOpen: (what: 'keys' | 'password') => v
       <Link to="/" className="brand"><img src={`${base}assets/lockkeeper.svg`} alt="" width={24} height={24} /><span>{t.product}</span></Link>
       <div className="rail-query">
         <RailLink to="/new" label={t.nav.query} icon={<SquareTerminal size={18} aria-hidden="true" />} also={['/d/', '/q/']} />
-        <Button look="quiet" small aria-label={t.nav.newQuery} icon={<Plus size={15} aria-hidden="true" />} onClick={() => void navigate({ to: '/new', state: { fresh: Date.now() } as object })} />
+        <Button look="quiet" small aria-label={t.nav.newQuery} icon={<Plus size={15} aria-hidden="true" />} onClick={() => void navigate({ to: '/new', state: fresh })} />
       </div>
       <RailLink to="/library" label={t.nav.library} icon={<BookOpen size={18} aria-hidden="true" />} />
       <RailLink to="/history" label={t.nav.history} icon={<Clock size={18} aria-hidden="true" />} also={['/r/']} />
