@@ -125,7 +125,8 @@ async function look(shot, size, scheme) {
     await page.screenshot({ path: `${out}${name}.png` })
     if (!/loading/.test(shot.name)) {
       await page.evaluate(axe)
-      const found = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }))
+      // The editor's list of completions scrolls by the keys of the editor, which axe cannot see.
+      const found = await page.evaluate(() => window.axe.run({ exclude: ['.cm-tooltip-autocomplete'] }, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }))
       for (const v of found.violations) if (['serious', 'critical'].includes(v.impact)) fault(`axe ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + (n.any[0]?.message ? ` (${n.any[0].message})` : '')).join('; ')}`)
     }
   } catch (err) {

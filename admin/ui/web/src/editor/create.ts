@@ -74,7 +74,7 @@ export function createEditor(parent: HTMLElement, text: string, dialect: Dialect
       autocompletion({ override: [source(dialect, catalog)], activateOnTyping: true, icons: true, maxRenderedOptions: 80 }),
       search({ top: true }), highlightSelectionMatches(),
       keymap.of([...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, ...lintKeymap, ...defaultKeymap, indentWithTab]),
-      placeholder(t.query.placeholder), EditorView.contentAttributes.of({ 'aria-label': t.query.editor, spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
+      placeholder(t.query.placeholder), EditorView.contentAttributes.of({ 'aria-label': t.query.editor, tabindex: '0', spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
       locked.of([]),
       EditorView.updateListener.of((u) => { if (u.docChanged) commands().changed(u.state.doc.toString()) }),
       editorTheme,

@@ -92,7 +92,7 @@ function Tree({ nodes, onToggle, onInsert }: { nodes: Node[]; onToggle: (key: st
           const n = nodes[item.index]!
           return (
             <div
-              key={n.key} id={`tree-${item.index}`} role="treeitem" aria-level={n.level} aria-expanded={n.open ?? undefined} aria-selected={item.index === at} aria-label={n.level === 3 ? `${n.name} ${n.detail}` : n.name}
+              key={n.key} id={`tree-${item.index}`} role="treeitem" aria-level={n.level} aria-expanded={n.open ?? undefined} aria-selected={item.index === at} aria-label={`${n.name} ${n.detail}`.trim()}
               className={cx('node', `l${n.level}`, item.index === at && 'on')} style={{ transform: `translateY(${item.start}px)` }}
               onClick={() => { setActive(item.index); if (n.open !== null) onToggle(n.key) }} onDoubleClick={() => { if (n.open === null) onInsert(n.insert) }}
             >
