@@ -98,7 +98,7 @@ function Tree({ nodes, onToggle, onInsert }: { nodes: Node[]; onToggle: (key: st
             >
               {n.open !== null ? <ChevronRight size={13} className={cx('twist', n.open && 'open')} aria-hidden="true" /> : <span className="twist" />}
               {n.kind === 'schema' ? null : n.kind === 'column' ? <Columns3 size={12} aria-hidden="true" className="faint" /> : n.kind.includes('view') ? <Eye size={13} aria-hidden="true" className="faint" /> : <Table2 size={13} aria-hidden="true" className="faint" />}
-              <span className="node-name">{n.name}</span>
+              <span className="node-name">{n.name}</span>{' '}
               <span className="node-detail">{n.detail}</span>
               {n.level > 1 && <button type="button" tabIndex={-1} className="node-add" aria-label={t.query.insert(n.name)} onClick={(e) => { e.stopPropagation(); onInsert(n.insert) }}><Plus size={13} aria-hidden="true" /></button>}
             </div>
