@@ -1,0 +1,109 @@
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext } from '@codemirror/autocomplete'
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
+import { sql } from '@codemirror/lang-sql'
+import { bracketMatching, indentOnInput } from '@codemirror/language'
+import { lintKeymap, setDiagnostics } from '@codemirror/lint'
+import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search'
+import { Compartment, EditorState, type Extension } from '@codemirror/state'
+import { drawSelection, EditorView, highlightActiveLineGutter, keymap, lineNumbers, placeholder } from '@codemirror/view'
+import type { Completions } from '../api/types'
+import { nonce } from '../base'
+import { complete, type Option } from '../sql/complete'
+import { tokens, type Dialect } from '../sql/lexer'
+import type { Statement } from '../sql/split'
+import { t } from '../strings'
+import { highlightDialect } from './dialect'
+import { marks } from './marks'
+import { editorTheme } from './theme'
+
+export interface Commands {
+  runCurrent: () => void
+  runAll: () => void
+  cancel: () => void
+  save: () => void
+  format: () => void
+  changed: (text: string) => void
+}
+
+/** The editor as the rest of the page sees it. */
+export interface Editor {
+  text(): string
+  setText(text: string): void
+  insert(text: string): void
+  current(): Statement | null
+  selection(): { start: number; end: number } | null
+  mark(offset: number, message: string): void
+  unmark(): void
+  setReadOnly(on: boolean): void
+  focus(): void
+  destroy(): void
+}
+
+const types: Record<Option['type'], string> = { column: 'property', table: 'type', view: 'type', schema: 'namespace', alias: 'variable', cte: 'variable', function: 'function', keyword: 'keyword' }
+
+function source(dialect: Dialect, catalog: () => Completions | undefined) {
+  return (context: CompletionContext) => {
+    const data = catalog() ?? { schemas: [], search_path: [], functions: [], version: 0 }
+    const found = complete(context.state.doc.toString(), context.pos, data, dialect, context.explicit)
+    if (!found || found.options.length === 0) return null
+    const options = found.options.map((o): Completion => ({
+      label: o.label, apply: o.apply, type: types[o.type], boost: o.boost, ...(o.detail ? { detail: o.detail } : {}),
+    }))
+    return { from: found.from, options, validFor: /^"?[\w$\u0080-\uffff]*$/ }
+  }
+}
+
+export function createEditor(parent: HTMLElement, text: string, dialect: Dialect, catalog: () => Completions | undefined, commands: () => Commands): Editor {
+  const { field, extension } = marks(dialect, t.query.willRun)
+  const locked = new Compartment()
+  const run = (f: (c: Commands) => void) => () => { f(commands()); return true }
+  const readOnly = (on: boolean): Extension => (on ? [EditorState.readOnly.of(true)] : [])
+  const state = EditorState.create({
+    doc: text,
+    extensions: [
+      EditorView.cspNonce.of(nonce),
+      keymap.of([
+        { key: 'Mod-Enter', run: run((c) => c.runCurrent()) },
+        { key: 'Mod-Shift-Enter', run: run((c) => c.runAll()) },
+        { key: 'Mod-.', run: run((c) => c.cancel()) },
+        { key: 'Mod-s', run: run((c) => c.save()), preventDefault: true },
+        { key: 'Mod-Shift-f', run: run((c) => c.format()), preventDefault: true },
+      ]),
+      extension, lineNumbers(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
+      sql({ dialect: highlightDialect(dialect), upperCaseKeywords: false }),
+      autocompletion({ override: [source(dialect, catalog)], activateOnTyping: true, icons: true, maxRenderedOptions: 80 }),
+      search({ top: true }), highlightSelectionMatches(),
+      keymap.of([...closeBracketsKeymap, ...completionKeymap, ...searchKeymap, ...historyKeymap, ...lintKeymap, ...defaultKeymap, indentWithTab]),
+      placeholder(t.query.placeholder), EditorView.contentAttributes.of({ 'aria-label': t.query.editor, tabindex: '0', spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
+      locked.of([]),
+      EditorView.updateListener.of((u) => { if (u.docChanged) commands().changed(u.state.doc.toString()) }),
+      editorTheme,
+    ],
+  })
+  const view = new EditorView({ state, parent })
+  return {
+    text: () => view.state.doc.toString(),
+    setText: (next) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } }),
+    insert: (piece) => {
+      view.dispatch(view.state.replaceSelection(piece))
+      view.focus()
+    },
+    current: () => view.state.field(field).current,
+    selection: () => {
+      const { from, to } = view.state.selection.main
+      return from === to ? null : { start: from, end: to }
+    },
+    mark: (offset, message) => {
+      const doc = view.state.doc.toString()
+      const at = Math.max(0, Math.min(offset, doc.length))
+      const token = tokens(doc, { dialect, binds: true }).find((k) => k.start <= at && at < k.end && k.kind !== 'space')
+      const from = token ? token.start : Math.max(0, at - 1)
+      const to = token ? token.end : Math.min(doc.length, at + 1)
+      view.dispatch(setDiagnostics(view.state, [{ from, to, severity: 'error', message }]))
+    },
+    unmark: () => view.dispatch(setDiagnostics(view.state, [])),
+    setReadOnly: (on) => view.dispatch({ effects: locked.reconfigure(readOnly(on)) }),
+    focus: () => view.focus(),
+    destroy: () => view.destroy(),
+  }
+}

@@ -1,0 +1,123 @@
+// The text being written: loaded, kept on the server every two seconds, and in this
+// browser at once in case the office is away.
+import { useQueryClient } from '@tanstack/react-query'
+import { useCallback, useEffect, useRef, useState } from 'react'
+import { Problem, request } from '../api/client'
+import type { ChartSpec, Query, QueryParam } from '../api/types'
+
+const quiet = 2000
+
+export type SaveState = 'clean' | 'dirty' | 'saving' | 'saved' | 'local' | 'conflict'
+
+export interface Working { sql: string; params: QueryParam[]; chart: ChartSpec | null }
+
+interface Rescue extends Working { at: number }
+
+const rescueKey = (id: string) => 'lk:rescue:' + id
+
+export function readRescue(id: string): Rescue | null {
+  try {
+    return JSON.parse(localStorage.getItem(rescueKey(id)) ?? 'null') as Rescue | null
+  } catch {
+    return null
+  }
+}
+
+export function dropRescue(id: string): void {
+  localStorage.removeItem(rescueKey(id))
+}
+
+function writeRescue(id: string, work: Working): void {
+  try {
+    localStorage.setItem(rescueKey(id), JSON.stringify({ ...work, at: Date.now() }))
+  } catch {
+    // A full store: the server's copy is the one that counts.
+  }
+}
+
+interface Options {
+  query: Query | null
+  target: string
+  /** Called when the first words of a new text made a draft. */
+  onDraft: (q: Query) => void
+}
+
+/** Keeps what is written. A text of somebody else, or none yet, becomes a draft of one's own. */
+export function useAutosave({ query, target, onDraft }: Options) {
+  const client = useQueryClient()
+  const [state, setState] = useState<SaveState>('clean')
+  const current = useRef<Query | null>(query)
+  const pending = useRef<Working | null>(null)
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
+  const busy = useRef<Promise<void> | null>(null)
+  const callbacks = useRef({ target, onDraft })
+  useEffect(() => { callbacks.current = { target, onDraft } })
+
+  const put = useCallback((q: Query) => {
+    current.current = q
+    client.setQueryData(['query', q.id], q)
+  }, [client])
+
+  const write = useCallback(async (): Promise<void> => {
+    const work = pending.current
+    if (!work) return
+    pending.current = null
+    setState('saving')
+    const q = current.current
+    try {
+      if (!q || !q.can.edit) {
+        if (work.sql.trim() === '') { setState('clean'); return }
+        const made = await request<Query>('POST', '/queries', { body: { title: q ? q.title : '', sql: work.sql, params: work.params, draft: true, target: callbacks.current.target } })
+        put(made.data)
+        dropRescue(q?.id ?? 'new')
+        callbacks.current.onDraft(made.data)
+      } else {
+        const answer = await request<Query>('PATCH', `/queries/${q.id}`, { body: { working: work }, headers: { 'If-Match': `"v${q.rev}"` } })
+        put(answer.data)
+        dropRescue(q.id)
+      }
+      setState(pending.current ? 'dirty' : 'saved')
+    } catch (err) {
+      pending.current ??= work
+      const status = err instanceof Problem ? err.status : 0
+      setState(status === 412 ? 'conflict' : 'local')
+      if (status === 0 || status >= 500) timer.current = setTimeout(() => void flushRef.current(), 5000)
+    }
+  }, [put])
+
+  const flush = useCallback(async () => {
+    clearTimeout(timer.current)
+    while (busy.current) await busy.current
+    busy.current = write().finally(() => { busy.current = null })
+    await busy.current
+  }, [write])
+  const flushRef = useRef(flush)
+  useEffect(() => { flushRef.current = flush }, [flush])
+
+  const change = useCallback((work: Working) => {
+    pending.current = work
+    writeRescue(current.current?.id ?? 'new', work)
+    setState((s) => (s === 'conflict' ? s : 'dirty'))
+    clearTimeout(timer.current)
+    timer.current = setTimeout(() => void flushRef.current(), quiet)
+  }, [])
+
+  /** Takes the newest revision as the base and writes ours over it. */
+  const overwrite = useCallback(async () => {
+    const q = current.current
+    if (!q) return
+    put((await request<Query>('GET', `/queries/${q.id}`)).data)
+    await flushRef.current()
+  }, [put])
+
+  const discard = useCallback(() => {
+    pending.current = null
+    clearTimeout(timer.current)
+    if (current.current) dropRescue(current.current.id)
+    setState('clean')
+  }, [])
+
+  useEffect(() => () => { void flushRef.current() }, [])
+
+  return { state, change, flush, overwrite, discard, put, current }
+}
