@@ -99,7 +99,16 @@ func (v *verdict) ruled() Decision {
 // and no rule is counted. A relation without a schema may be in any.
 func (e *Engine) MayRead(now time.Time, subject Subject, database string, relations []Relation, functions []Function) Decision {
 	subject.Database = database
-	c := e.NewConn(subject)
+	v := e.readAgain(now, e.NewConn(subject), relations, functions)
+	d := v.ruled()
+	if d.Verdict == Queue { // there is nothing to wait for
+		d.Verdict, d.QueueName, d.QueueWhy = quiet(d.Warnings), "", ""
+	}
+	return d
+}
+
+// readAgain judges the reading of a stored result.
+func (e *Engine) readAgain(now time.Time, c *Conn, relations []Relation, functions []Function) *verdict {
 	c.sync(e.world.Load())
 	b := &Batch{Statements: []Statement{{
 		Kind: KindRead, Verbs: VerbRead | VerbResultRead, Reads: relations, Functions: functions,
@@ -107,14 +116,25 @@ func (e *Engine) MayRead(now time.Time, subject Subject, database string, relati
 		Features: FeatWhere | FeatLimit, PgAudit: "READ", Fingerprint: resultShape,
 	}}}
 	st := &SessionState{Tx: TxIdle, Started: now}
-	v := verdict{e: e, c: c, now: now, batch: b, state: st, observe: e.observe.Load()}
+	v := &verdict{e: e, c: c, now: now, batch: b, state: st, observe: e.observe.Load()}
 	v.facts = c.world.rs.readBatch(b, c.envFor(st))
 	v.judge()
-	d := v.ruled()
-	if d.Verdict == Queue { // there is nothing to wait for
-		d.Verdict, d.QueueName, d.QueueWhy = quiet(d.Warnings), "", ""
+	return v
+}
+
+// ChargeRead charges rows of a stored result that leave the house to the
+// quotas that the principal's reading meets, as if the warehouse had sent them.
+// An answer refuses: nothing more may leave, and only what had left is charged.
+// It takes no slot and waits in no queue.
+func (e *Engine) ChargeRead(now time.Time, p *Principal, database string, relations []Relation, rows int64) *Refusal {
+	who := *p
+	who.Subject.Database = database
+	v := e.readAgain(now, e.NewConnFor(&who), relations, nil)
+	var t Ticket
+	if refusal := v.take(&t); refusal != nil {
+		return refusal
 	}
-	return d
+	return e.Charge(now, &t, Usage{RowsReturned: rows})
 }
 
 // resultShape is the fingerprint of reading a stored result: none of the

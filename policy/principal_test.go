@@ -297,3 +297,43 @@ func TestPrincipalValidate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Rows of a stored result that leave the house are charged like those of a
+// statement: by user and by table, and the one that passes the limit is told.
+func TestChargeRead(t *testing.T) {
+	t.Parallel()
+	e := engineWith(t, Source{Quotas: []QuotaSource{
+		{ID: "user-rows", Key: []QuotaKey{{Name: "user"}}, Unit: UnitRowsReturned, Per: time.Hour, Limit: 100},
+		{ID: "pii-rows", Key: []QuotaKey{{Name: "user"}, {Name: "table", Table: "pii.*"}}, Unit: UnitRowsReturned, Per: time.Hour, Limit: 10},
+	}})
+	now := time.Unix(1_700_000_000, 0)
+	charge := func(user string, rows int64, reads ...string) string {
+		t.Helper()
+		var relations []Relation
+		for _, name := range reads {
+			relations = append(relations, rel(name))
+		}
+		p := Principal{Subject: Subject{User: user}, Via: "web"}
+		if refusal := e.ChargeRead(now, &p, "wh", relations, rows); refusal != nil {
+			return refusal.Rule
+		}
+		return ""
+	}
+	for _, step := range []struct {
+		user      string
+		rows      int64
+		reads     string
+		refusedBy string
+	}{
+		{"ann", 60, "public.orders", ""},
+		{"ann", 10, "pii.people", ""},
+		{"ann", 1, "pii.people", "pii-rows"},
+		{"ann", 30, "public.orders", ""}, // 100 are used now: the next is refused
+		{"ann", 1, "public.orders", "user-rows"},
+		{"bob", 60, "public.orders", ""},
+	} {
+		if got := charge(step.user, step.rows, step.reads); got != step.refusedBy {
+			t.Errorf("%s reads %d rows of %s: refused by %q, want %q", step.user, step.rows, step.reads, got, step.refusedBy)
+		}
+	}
+}
