@@ -152,6 +152,7 @@ type visitor struct {
 
 	user, database, application string
 	rule                        *pgauth.Rule
+	method                      pgauth.Method // the rule's, or the account's own
 	result                      pgauth.Result
 	account                     *pgauth.Account
 }
@@ -381,8 +382,9 @@ func (v *visitor) authenticate(ctx context.Context) error {
 	case !errors.Is(err, pgauth.ErrUnknownLogin):
 		return v.directoryFailed(ctx, err)
 	}
+	v.method = v.account.Proof(v.rule.Method)
 	v.result, err = v.srv.auth.Authenticate(ctx, pgauth.Exchange{
-		Reader: v.in, Writer: v.conn, Method: v.rule.Method, User: v.user, Account: v.account,
+		Reader: v.in, Writer: v.conn, Method: v.method, User: v.user, Account: v.account,
 		CertMap: v.rule.CertMap, TLS: v.tls, ServerCert: v.cert, Local: peer.Local(),
 	})
 	if refused, ok := errors.AsType[*pgauth.Error](err); ok {

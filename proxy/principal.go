@@ -138,7 +138,7 @@ func (v *visitor) warehouseLogin(ctx context.Context) (pgauth.Login, error) {
 		if v.account != nil {
 			groups = v.account.Groups
 		}
-		return dir.Warehouse(v.user, groups, v.rule.Method).For(v.user, v.result.Password), nil
+		return dir.Warehouse(v.user, groups, v.method).For(v.user, v.result.Password), nil
 	}
 	login := dir.Warehouse(v.user, v.principal.Subject.Groups, pgauth.Internal)
 	own := login.UseClientName

@@ -59,6 +59,12 @@ func (d *Directory) Warehouse(login string, groups []string, method pgauth.Metho
 	return m.Login(login, groups, method)
 }
 
+// Assigned returns the warehouse login that the configuration names for a
+// client, if it names one beside its default.
+func (d *Directory) Assigned(login string, groups []string) (pgauth.Login, bool) {
+	return d.m.Load().Assigned(login, groups)
+}
+
 // Reload swaps the user file.
 func (d *Directory) Reload(users *UserFile) { d.users.Store(users) }
 

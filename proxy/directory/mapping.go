@@ -25,18 +25,27 @@ type GroupLogin struct {
 	Login pgauth.Login
 }
 
+// Assigned returns the warehouse login that the mapping names for a client, its
+// default left aside.
+func (m Mapping) Assigned(user string, groups []string) (pgauth.Login, bool) {
+	if l, ok := m.Users[user]; ok {
+		return l, true
+	}
+	for _, g := range m.Groups {
+		if slices.Contains(groups, g.Group) {
+			return g.Login, true
+		}
+	}
+	return pgauth.Login{}, false
+}
+
 // Login returns the warehouse login of a client that the method let in.
 func (m Mapping) Login(user string, groups []string, method pgauth.Method) pgauth.Login {
 	if method == pgauth.Passthrough {
 		return pgauth.Login{User: user, UseClientName: true}
 	}
-	if l, ok := m.Users[user]; ok {
+	if l, ok := m.Assigned(user, groups); ok {
 		return l
-	}
-	for _, g := range m.Groups {
-		if slices.Contains(groups, g.Group) {
-			return g.Login
-		}
 	}
 	if m.Default.User != "" && method != pgauth.Trust {
 		return m.Default

@@ -46,6 +46,17 @@ type Account struct {
 	Login     string
 	Verifiers []Verifier // any one of them is proof
 	Groups    []string
+	// Method is how this account proves itself where the rule leaves it to the
+	// warehouse (Passthrough), which does not know it; empty: as the rule says.
+	Method Method
+}
+
+// Proof returns how the account proves itself under a rule's method.
+func (a *Account) Proof(rule Method) Method {
+	if a != nil && a.Method != "" && rule == Passthrough {
+		return a.Method
+	}
+	return rule
 }
 
 // Login is who we are to the warehouse.

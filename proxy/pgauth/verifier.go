@@ -102,10 +102,20 @@ func ParseVerifier(login, text string, key SaltKey) (Verifier, error) {
 
 // NewVerifier returns the text of a SCRAM-SHA-256 verifier with a random salt.
 func NewVerifier(password Secret) (string, error) {
-	if password.IsZero() {
+	return NewVerifierWith(password, randomBytes(saltSize))
+}
+
+// NewVerifierWith is NewVerifier with a salt that the caller keeps: all the
+// passwords of one login must share theirs, for the salt is sent before anybody
+// knows which of them comes.
+func NewVerifierWith(password Secret, salt []byte) (string, error) {
+	switch {
+	case password.IsZero():
 		return "", fmt.Errorf("empty password: %w", ErrVerifier)
+	case len(salt) < saltSize:
+		return "", fmt.Errorf("salt of %d bytes, %d are needed: %w", len(salt), saltSize, ErrVerifier)
 	}
-	k := makeScram(password.Reveal(), randomBytes(saltSize), defaultIterations)
+	k := makeScram(password.Reveal(), salt, defaultIterations)
 	return k.text(), nil
 }
 
