@@ -47,7 +47,7 @@ func Open(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 	read.SetMaxOpenConns(maxReaders)
 	write.SetConnMaxIdleTime(maxIdle)
 	read.SetConnMaxIdleTime(maxIdle)
-	db, err := sqldb.New(ctx, sqldb.Config{Engine: engine, Write: write, Read: read, Now: cfg.Now})
+	db, err := sqldb.New(ctx, sqldb.Config{Engine: engine, Write: write, Read: read, Now: cfg.Now, Schema: cfg.Schema})
 	if err != nil {
 		return nil, errors.Join(err, write.Close(), read.Close())
 	}

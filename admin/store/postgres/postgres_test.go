@@ -45,3 +45,12 @@ func TestStore(t *testing.T) {
 		return sqldb.NewPeople(open(t, database(t, pg, &n), now))
 	})
 }
+
+// The expiry is the database's: a node whose clock is wrong takes nothing.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	pg := proxytest.StartPostgres(t)
+	storetest.RunLease(t, func(t *testing.T) *sqldb.DB {
+		return open(t, pg.URL(proxytest.Superuser, pg.CreateDatabase(t)), func() time.Time { return time.Now().Add(24 * time.Hour) })
+	})
+}

@@ -27,6 +27,7 @@ type Config struct {
 	Write  *sql.DB
 	Read   *sql.DB // may be the same
 	Now    func() time.Time
+	Schema int64 // the version to migrate to, which a restore needs; 0: the newest
 }
 
 // Validate says what is missing.
@@ -42,6 +43,7 @@ type DB struct {
 	engine      Engine
 	write, read *sql.DB
 	now         func() time.Time
+	fence       *fence // nil: whoever has the connection may write
 }
 
 // New brings the schema up to date and returns the DB, which owns the
@@ -50,7 +52,7 @@ func New(ctx context.Context, cfg Config) (*DB, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, cfg.Write, cfg.Engine); err != nil {
+	if err := migrate(ctx, cfg.Write, cfg.Engine, cfg.Schema); err != nil {
 		return nil, err
 	}
 	return &DB{engine: cfg.Engine, write: cfg.Write, read: cfg.Read, now: cfg.Now}, nil
@@ -83,7 +85,12 @@ func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 			return errors.Join(fmt.Errorf("wait for other writers of the store: %w", err), tx.Rollback())
 		}
 	}
-	return db.finish(tx, fn)
+	return db.finish(tx, func(tx *Tx) error {
+		if err := db.fence.check(ctx, tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // View runs fn on one moment of the database; it cannot write.

@@ -16,8 +16,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS //nolint:gochecknoglobals // go:embed knows no other place
 
-// migrate brings the schema up to date.
-func migrate(ctx context.Context, db *sql.DB, e Engine) error {
+// migrate brings the schema to a version, 0 for the newest. It never goes back.
+func migrate(ctx context.Context, db *sql.DB, e Engine, version int64) error {
 	files, err := render(e)
 	if err != nil {
 		return err
@@ -27,7 +27,12 @@ func migrate(ctx context.Context, db *sql.DB, e Engine) error {
 	if err != nil {
 		return fmt.Errorf("read the store's migrations: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	if version == 0 {
+		_, err = p.Up(ctx)
+	} else {
+		_, err = p.UpTo(ctx, version)
+	}
+	if err != nil {
 		return fmt.Errorf("migrate the store: %w", err)
 	}
 	return nil

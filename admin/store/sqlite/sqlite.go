@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 	write.SetMaxOpenConns(1)
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	db, err := sqldb.New(ctx, sqldb.Config{Engine: engine(), Write: write, Read: read, Now: cfg.Now})
+	db, err := sqldb.New(ctx, sqldb.Config{Engine: engine(), Write: write, Read: read, Now: cfg.Now, Schema: cfg.Schema})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), write.Close(), read.Close())
 	}

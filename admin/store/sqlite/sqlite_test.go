@@ -84,3 +84,8 @@ func TestTwoProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestLease(t *testing.T) {
+	t.Parallel()
+	storetest.RunLease(t, func(t *testing.T) *sqldb.DB { return open(t, filepath.Join(t.TempDir(), "office.db"), time.Now) })
+}
