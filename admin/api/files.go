@@ -108,6 +108,9 @@ func (a *API) serveFile(w http.ResponseWriter, r *http.Request, name string, f f
 	if strings.HasPrefix(name, "assets/") { // their names hold a hash of what is in them
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	if strings.HasPrefix(f.media, "text/javascript") {
+		scriptPolicy(h)
+	}
 	body := f.raw
 	switch {
 	case f.br != nil && accepts(r, "br"):

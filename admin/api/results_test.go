@@ -139,6 +139,10 @@ func TestFiles(t *testing.T) {
 		if string(a.body) != want || !strings.Contains(a.res.Header.Get("Cache-Control"), "immutable") || !strings.HasPrefix(a.res.Header.Get("Content-Type"), "text/javascript") {
 			t.Errorf("%q: %q %v", encodings, a.body, a.res.Header)
 		}
+		// The worker that follows events obeys the policy of its own script.
+		if policy := a.res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "connect-src 'self'") {
+			t.Errorf("%q: policy %q", encodings, policy)
+		}
 	}
 	nonces := map[string]bool{}
 	for _, path := range []string{"!/", "!/r/ABC", "!/signin", "!/index.html", "!/a/b/c"} {

@@ -34,6 +34,12 @@ func (a *API) pagePolicy(h http.Header, nonce string) {
 		"report-uri "+report+"; report-to csp")
 }
 
+// scriptPolicy is for a script of the page. A worker obeys the policy its own
+// script came with, not the page's: ours follows events, and loads nothing else.
+func scriptPolicy(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+}
+
 // resultPolicy lets a browser do nothing with a result but keep it.
 func resultPolicy(h http.Header) {
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'")
