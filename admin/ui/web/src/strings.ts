@@ -231,7 +231,7 @@ export const t = {
     shareAdd: 'Share',
     shareNone: 'Nobody is named yet.',
     shareRemove: (login: string) => `Stop sharing with ${login}`,
-    viewersOnly: 'Only you and people you name may open this result.',
+    viewersOnly: 'Only its owner and people they name may open this result.',
     deleteQuestion: 'Delete this result?',
     deleteText: 'Rows and SQL are destroyed for everybody. That it ran stays on record.',
     frozen: 'Frozen',

@@ -30,7 +30,7 @@ export function optionOf(spec: ChartSpec, plot: Plot, ink: Ink, label: string, s
   const xAxis = lying ? values : numericX ? { ...values, type: 'value' as const, scale: true } : categories
   return {
     ...common,
-    grid: { left: 8, right: 16, top: many ? 36 : 14, bottom: 8, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    grid: { left: 8, right: 28, top: many ? 36 : 14, bottom: 8, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     xAxis, yAxis: lying ? { ...categories, inverse: true } : values,
     series: plot.series.map((s) => ({
       name: s.name, type: spec.type === 'bar' || lying ? 'bar' : spec.type === 'scatter' ? 'scatter' : 'line',

@@ -1,4 +1,4 @@
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext } from '@codemirror/autocomplete'
+import { autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, type Completion, type CompletionContext } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
 import { sql } from '@codemirror/lang-sql'
 import { bracketMatching, indentOnInput } from '@codemirror/language'
@@ -56,7 +56,8 @@ function source(dialect: Dialect, catalog: () => Completions | undefined) {
 export function createEditor(parent: HTMLElement, text: string, dialect: Dialect, catalog: () => Completions | undefined, commands: () => Commands): Editor {
   const { field, extension } = marks(dialect, t.query.willRun)
   const locked = new Compartment()
-  const run = (f: (c: Commands) => void) => () => { f(commands()); return true }
+  // What is being proposed would lie over the result: it goes, and so does what is still looked for.
+  const run = (f: (c: Commands) => void) => (view: EditorView) => { closeCompletion(view); f(commands()); return true }
   const readOnly = (on: boolean): Extension => (on ? [EditorState.readOnly.of(true)] : [])
   const state = EditorState.create({
     doc: text,
@@ -77,6 +78,7 @@ export function createEditor(parent: HTMLElement, text: string, dialect: Dialect
       placeholder(t.query.placeholder), EditorView.contentAttributes.of({ 'aria-label': t.query.editor, tabindex: '0', spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
       locked.of([]),
       EditorView.updateListener.of((u) => { if (u.docChanged) commands().changed(u.state.doc.toString()) }),
+      EditorView.domEventHandlers({ blur: (_, view) => { setTimeout(() => { if (!view.hasFocus) closeCompletion(view) }, 20) } }),
       editorTheme,
     ],
   })

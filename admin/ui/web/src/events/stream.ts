@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react'
-import { apiUrl } from '../api/client'
+import { apiUrl, get } from '../api/client'
 
 export type Topic = 'runs' | 'me' | 'connect'
 
@@ -13,6 +13,8 @@ let started: { stop: (forAll: boolean) => void } | null = null
 const notify = () => { for (const f of listeners) f() }
 
 function take(message: { up?: boolean; snapshot?: Snapshot<unknown> }): void {
+  // A stream ends when the office shuts somebody out: ask, and a 401 leads to sign-in.
+  if (started && up && message.up === false) void get('/me').catch(() => undefined)
   if (message.up !== undefined) up = message.up
   if (message.snapshot) snapshots.set(message.snapshot.topic, message.snapshot)
   notify()

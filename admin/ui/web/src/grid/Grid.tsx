@@ -245,6 +245,7 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
   void version
 
   return (
+    <>
     <div
       ref={scroller} className="grid" role="grid" tabIndex={0} aria-label={t.grid.label(count(rows))}
       aria-rowcount={rows + 1} aria-colcount={columns.length} aria-multiselectable="true"
@@ -266,8 +267,9 @@ export function Grid({ columns, pages, rows, sort, filters, onSort, onFilter, se
           </div>
         </div>
       </div>
-      {pages.error && <div className="grid-error"><Failure error={pages.error} onRetry={() => pages.retry()} /></div>}
     </div>
+    {pages.error && <div className="grid-error"><Failure error={pages.error} onRetry={() => pages.retry()} /></div>}
+    </>
   )
 }
 

@@ -42,15 +42,16 @@ function Loaded({ run }: { run: Run }) {
     search: { ...(next.statement ? { statement: String(next.statement) } : {}), ...(next.kind === 'chart' ? { chart: next.chart ?? '' } : {}), ...(next.kind === 'table' && next.rows && next.statement === statement ? { rows: next.rows } : {}) },
   })
   const gone = run.deleted || run.rows_expired
+  const kept = finished(run) && !gone && run.statements.some((s) => s.result)
   const linkSearch = view.kind === 'chart' && view.chart ? `?chart=${encodeURIComponent(view.chart)}` : ''
   return (
     <>
       <header className="run-head">
         <div className="run-title">
           <h1>{nameOf(run)}</h1>
-          {finished(run) && !gone && <Badge tone="info" title={t.run.frozenHint} icon={<Snowflake size={12} aria-hidden="true" />}>{t.run.frozen}</Badge>}
+          {kept && <Badge tone="info" title={t.run.frozenHint} icon={<Snowflake size={12} aria-hidden="true" />}>{t.run.frozen}</Badge>}
           {run.pinned && <Badge tone="good" icon={<Pin size={12} aria-hidden="true" />}>{t.run.pinned}</Badge>}
-          {run.viewers_only && <Badge tone="warn" title={run.viewers_only} icon={<Lock size={12} aria-hidden="true" />}>{t.run.viewersOnly}</Badge>}
+          {kept && run.viewers_only && <Badge tone="warn" title={run.viewers_only} icon={<Lock size={12} aria-hidden="true" />}>{t.run.viewersOnly}</Badge>}
         </div>
         <div className="run-actions">
           <CopyLink run={run} search={linkSearch} />

@@ -1,6 +1,7 @@
 import { ChartColumn, Table2 } from 'lucide-react'
 import { Tabs } from 'radix-ui'
 import { lazy, Suspense, useMemo, useState, type ReactNode } from 'react'
+import { finished } from '../api/run'
 import type { ChartSpec, Run, RunStatement, Truncated } from '../api/types'
 import { guess, parseSpec } from '../chart/guess'
 import { bytes, count, duration, rowCount } from '../format'
@@ -65,8 +66,9 @@ function OneResult({ run, statement, view, onView, actions, limit }: Props & { s
   const columns = result?.columns
   const shown = useMemo(() => spec ?? (columns ? (parseSpec(view.chart, columns) ?? guess(columns, result.row_count)) : null), [spec, columns, view.chart, result])
   if (error) return <><RunTrouble error={error} run={run} /><Notices notices={statement.notices} /></>
+  // Rows are kept when the run has ended, also those of a statement that ended before.
+  if (!finished(run)) return <div className="results-wait" />
   if (!result) {
-    if (run.state === 'queued' || run.state === 'running') return <div className="results-wait" />
     return <Empty title={t.run.statementStates[statement.state]} />
   }
   if (result.columns.length === 0) {

@@ -20,7 +20,7 @@ export function Shell() {
   const [open, setOpen] = useState<'palette' | 'keys' | 'password' | null>(null)
 
   useEffect(() => {
-    const out = () => void navigate({ to: '/signin', search: { return_to: path }, replace: true })
+    const out = () => { stopStream(); void navigate({ to: '/signin', search: { return_to: path }, replace: true }) }
     window.addEventListener('lk:signed-out', out)
     return () => window.removeEventListener('lk:signed-out', out)
   }, [navigate, path])
@@ -118,7 +118,7 @@ function Strip({ me, onPalette }: { me: Me; onPalette: () => void }) {
   const target = me.targets[0]
   return (
     <div className="strip">
-      {target && <span className="strip-target"><i className={cx('dot', up ? 'succeeded' : 'queued')} aria-hidden="true" />{target.title || target.name}<span className="faint wide-only">{target.database}</span></span>}
+      {target && <span className="strip-target"><i className={cx('dot', up ? 'succeeded' : 'queued')} aria-hidden="true" />{target.title || target.name}{target.database !== target.title && <span className="faint wide-only">{target.database}</span>}</span>}
       <span className="strip-runs" role="status">
         {active > 0 ? <Link to="/history">{t.nav.running(active)}</Link> : up ? <span className="faint wide-only">{t.nav.idle}</span> : <span className="faint wide-only">{t.nav.streamDown}</span>}
       </span>
