@@ -13,6 +13,10 @@ type catalogSQL struct {
 	path        string // → schemas of the search path, with commas
 }
 
+// oneRow makes a look at the catalog of what reads no table: such a look never
+// waits in a queue behind what the caller is running.
+const oneRow = ` FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'`
+
 func (t Target) catalog() catalogSQL {
 	if t.Dialect == sqllex.Redshift.String() {
 		return redshiftCatalog()
@@ -58,7 +62,7 @@ func postgresCatalog() catalogSQL {
  WHERE p.prokind IN ('f', 'a', 'w') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE') AND p.prorettype NOT IN (2279, 3838)
    AND n.nspname <> 'information_schema' AND p.proname !~ '(in|out|recv|send|sel|joinsel|cmp|eq|ne|lt|le|gt|ge)$' AND p.proname !~ '^(pg_|_|bt|hash|gin_|gist_|brin_|spg_|array_sub|RI_)'
  ORDER BY 1`,
-		path: `SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')`,
+		path: `SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), ',')` + oneRow,
 	}
 }
 
@@ -95,6 +99,6 @@ func redshiftCatalog() catalogSQL {
  ORDER BY n.nspname, c.relname, a.attnum`,
 		functions: `SELECT DISTINCT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname <> 'information_schema' AND p.proname NOT LIKE 'pg!_%' ESCAPE '!' ORDER BY 1`,
-		path: `SELECT array_to_string(current_schemas(false), ',')`,
+		path: `SELECT array_to_string(current_schemas(false), ',')` + oneRow,
 	}
 }
