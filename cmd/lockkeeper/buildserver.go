@@ -46,7 +46,7 @@ func (h *house) buildServer(ctx context.Context) error {
 		return fmt.Errorf("net: %w", err)
 	}
 	cfg := proxy.Config{
-		Dialer: dialer, Engine: h.engine, Parser: h.parser, Recorder: h.recorder, Directory: people,
+		Dialer: dialer, Engine: h.engine, Parser: h.parser, Recorder: h.recorder, Directory: h.doorDirectory(people),
 		Auth: rules, Salts: salts, TLSRequired: h.cfg.TLS.mode() == tlsRequire,
 		Console: h.cfg.Console.Database, ConsoleUsers: h.cfg.Console.Users, ConsoleHooks: h.consoleHooks(ctx),
 		Environment: h.cfg.Environment, Version: version, Node: nodeName(), Log: h.log,
@@ -61,12 +61,23 @@ func (h *house) buildServer(ctx context.Context) error {
 		}
 		cfg.TLS = h.certs.get
 	}
+	if h.office != nil {
+		cfg.Recorder = h.office.seen
+	}
 	if err := h.buildOperator(&cfg); err != nil {
 		return fmt.Errorf("operator: %w", err)
 	}
 	h.server, err = proxy.New(cfg)
 	h.reloader = newReloader(h.log, h.reloadables(people, salts)...)
 	return err
+}
+
+// doorDirectory adds the people of the office to the configuration's logins.
+func (h *house) doorDirectory(configured *directory.Directory) proxy.Directory {
+	if h.office == nil {
+		return configured
+	}
+	return &doorDirectory{config: configured, office: h.office.directory, target: target}
 }
 
 func (h *house) buildDirectory(salts pgauth.SaltKey) (*directory.Directory, error) {

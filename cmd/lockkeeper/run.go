@@ -26,13 +26,15 @@ import (
 // house is a server with all its parts.
 //
 // build makes them in the order of need: state directory, listeners (so that a
-// taken port is found before anything runs), record, policy and quotas,
-// directory, warehouse, operator's eyes, server, admin address.
+// taken port is found before anything runs), record, policy and quotas, the
+// office's ground, directory, warehouse, operator's eyes, server, the office's
+// rooms, admin address.
 //
 // run starts the record first and the listeners last, and stops in reverse:
 //
-//	not ready ─► server drains ─► server closes ─► watchers end ─► quotas saved
-//	─► record drained and closed ─► admin address ─► state directory unlocked
+//	not ready ─► office shuts, its runs end ─► server drains ─► server closes
+//	─► watchers end ─► quotas saved ─► record drained and closed
+//	─► admin address ─► state directory unlocked
 //
 // so that every statement of the last session is in the record and in the
 // quotas, and /metrics can be scraped until the end.
@@ -55,6 +57,7 @@ type house struct {
 	server    *proxy.Server
 	admin     *adminServer
 	eyes      *operatorEyes // nil without an operator login
+	office    *office       // nil without a page
 	closers   []func()      // run last to first after the server
 }
 
@@ -70,7 +73,7 @@ func build(ctx context.Context, cfg Config, log *slog.Logger) (_ *house, err err
 		}
 	}()
 	for _, part := range []func(context.Context) error{
-		h.buildState, h.buildListeners, h.buildRecord, h.buildPolicy, h.buildServer, h.buildAdmin,
+		h.buildState, h.buildListeners, h.buildRecord, h.buildPolicy, h.buildOffice, h.buildServer, h.buildRooms, h.buildAdmin,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, err
@@ -156,6 +159,9 @@ func (h *house) close() {
 		_ = h.server.Close()
 	}
 	h.closeParts()
+	if h.office != nil {
+		h.office.close()
+	}
 	if h.sink != nil {
 		_ = h.sink.Close()
 	}
@@ -179,7 +185,7 @@ func (h *house) run(ctx context.Context, ready func()) error {
 		h.log.ErrorContext(ctx, "record the configuration", slog.Any("error", err))
 	}
 	var admin sync.WaitGroup
-	failed := make(chan error, len(h.listeners)+2)
+	failed := make(chan error, len(h.listeners)+6)
 	if h.adminLn != nil {
 		admin.Go(func() { failed <- h.admin.serve(h.adminLn) }) // stopped by admin.close
 	}
@@ -195,6 +201,10 @@ func (h *house) run(ctx context.Context, ready func()) error {
 		serve(h.server.Serve, ln)
 	}
 	serve(h.server.ServeConsole, h.consoleLn)
+	shutOffice := func(context.Context) {}
+	if h.office != nil {
+		shutOffice = h.office.start(failed)
+	}
 	h.admin.ready.Store(true)
 	notifySystemd(h.log, notifyReady)
 	h.log.InfoContext(ctx, "ready", slog.Any("listen", []string(h.cfg.Listen)), slog.String("warehouse", h.cfg.Warehouse.URL.Address()), slog.String("version", version))
@@ -203,10 +213,14 @@ func (h *house) run(ctx context.Context, ready func()) error {
 
 	h.admin.ready.Store(false)
 	notifySystemd(h.log, notifyStopping)
+	shutOffice(context.WithoutCancel(ctx)) // before the door: its runs end as runs, not as lost connections
 	h.drain(context.WithoutCancel(ctx))
 	serving.Wait()
 	background()
 	h.closeParts()
+	if h.office != nil {
+		h.office.close()
+	}
 	err = errors.Join(err, record())
 	h.admin.close(context.WithoutCancel(ctx))
 	admin.Wait()

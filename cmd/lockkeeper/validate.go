@@ -148,14 +148,14 @@ func (c *Config) validateAuth() error {
 func (c *Config) validateRule(number int, rule pgauth.Rule) error {
 	switch rule.Method {
 	case pgauth.Scram, pgauth.ScramPlus, pgauth.MD5, pgauth.Password:
-		if c.Users.File == "" && c.Users.Query.SQL == "" {
-			return fmt.Errorf("auth rule %d: %s needs users: give --users FILE (lockkeeper user add makes its lines) or users.query", number, rule.Method)
+		if c.Users.File == "" && c.Users.Query.SQL == "" && c.Web.off() {
+			return fmt.Errorf("auth rule %d: %s needs users: give --users FILE (lockkeeper user add makes its lines), users.query, or --web-listen for the people of the office", number, rule.Method)
 		}
 	case pgauth.Cert:
 		if c.TLS.ClientCA == "" {
 			return fmt.Errorf("auth rule %d: cert needs tls.client_ca", number)
 		}
-	case pgauth.Trust, pgauth.Passthrough:
+	case pgauth.Trust, pgauth.Passthrough, pgauth.Internal:
 	}
 	if c.TLS.Cert == "" && (rule.TLS == pgauth.TLSRequire || rule.Method == pgauth.ScramPlus) {
 		return fmt.Errorf("auth rule %d: needs TLS, and tls.cert is not given", number)

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/admin"
+	"github.com/lockkeeper/lockkeeper/proxy"
+)
+
+// officeRevoker ends what goes on under rights that are gone: event streams and
+// downloads, runs, and the sessions that tools have at the door.
+type officeRevoker struct {
+	office *office
+	store  admin.Store
+	server *proxy.Server // nil until the door stands
+	runs   interface{ Revoke(ids ...string) int }
+	log    *slog.Logger
+}
+
+// revokeTime bounds the end of sessions at the door.
+const revokeTime = 5 * time.Second
+
+// Revoke implements admin.Revoker.
+func (r *officeRevoker) Revoke(ids ...string) {
+	r.office.revocations.Revoke(ids...)
+	if r.runs != nil {
+		r.runs.Revoke(ids...)
+	}
+	if r.server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
+	defer cancel()
+	gone := r.logins(ctx, ids)
+	if len(gone) == 0 {
+		return
+	}
+	for _, s := range r.server.Snapshot().Sessions {
+		if gone[s.User] && s.Via == "wire" {
+			r.end(ctx, s)
+		}
+	}
+}
+
+func (r *officeRevoker) end(ctx context.Context, s proxy.SessionInfo) {
+	err := r.server.Act(ctx, proxy.Action{
+		Act: proxy.ActTerminate, Session: s.Name, By: "lockkeeper", Reason: "the right to be here was taken back",
+	})
+	if err != nil {
+		r.log.WarnContext(ctx, "a session whose rights were revoked could not be ended", slog.String("session", s.Name), slog.Any("error", err))
+	}
+}
+
+// logins are those whose sessions at the door end: of people and services that
+// lost a right, and of whom a database password was taken.
+func (r *officeRevoker) logins(ctx context.Context, ids []string) map[string]bool {
+	gone := map[string]bool{}
+	err := r.store.View(ctx, func(tx admin.Tx) error {
+		for _, id := range ids {
+			holder := id
+			if strings.HasPrefix(id, admin.PrefixDBPassword) {
+				d, err := tx.DBPassword(ctx, id)
+				if err != nil {
+					continue // pruned meanwhile: nobody came in with it
+				}
+				holder = d.PrincipalID
+			}
+			if p, err := tx.Principal(ctx, holder); err == nil {
+				gone[p.Login] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.log.ErrorContext(ctx, "cannot find whose sessions to end", slog.Any("error", err))
+	}
+	return gone
+}
