@@ -23,6 +23,14 @@ func newRootCommand() *cobra.Command {
 		newPolicyCommand(),
 		newAuditCommand(),
 		newUserCommand(),
+		newTeamCommand(),
+		newServiceCommand(),
+		newGrantCommand(),
+		newTokenCommand(),
+		newQueryCommand(),
+		newRunsCommand(),
+		newBackupCommand(),
+		newRestoreCommand(),
 		newVersionCommand(),
 	)
 	root.AddCommand(newConsoleCommands()...)

@@ -21,31 +21,44 @@ import (
 func newUserCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
-		Short: "Keep the user file",
-		Long: `Keep the user file: who may log in at the door.
+		Short: "Keep who may come in: people of the office, or the user file",
+		Long: `Keep who may come in.
 
-It is PgBouncer's userlist: a line is "login" "verifier", and here perhaps
-role= (the warehouse login to go on as) and groups= behind that, which
-PgBouncer leaves alone. No password is stored, only a SCRAM-SHA-256 verifier.
-A running server takes a changed file over by itself.`,
+Without a password it is about people of the office: they sign in on the page,
+and make passwords for their tools there. The command asks the server that runs
+on this machine (--state), or one elsewhere (--server).
+
+With a password, or with --users, it is about the user file: logins at the door
+alone. It is PgBouncer's userlist: a line is "login" "verifier", and here perhaps
+role= (the warehouse login to go on as) and groups= behind that, which PgBouncer
+leaves alone. No password is stored, only a SCRAM-SHA-256 verifier. A running
+server takes a changed file over by itself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	f := &officeFlags{}
+	f.register(cmd)
 	file := cmd.PersistentFlags().StringP("users", "u", "users.txt", "user `file`")
-	cmd.AddCommand(newUserAddCommand(file), newUserRemoveCommand(file), newUserListCommand(file))
+	cmd.AddCommand(
+		newUserAddCommand(file, f), newUserRemoveCommand(file), newUserListCommand(file, f), newUserLinkCommand(f),
+		newUserDisableCommand(f, "disable", "Shut somebody of the office out, and end what they do", true),
+		newUserDisableCommand(f, "enable", "Let somebody in again", false),
+	)
 	return cmd
 }
 
-func newUserAddCommand(file *string) *cobra.Command {
+func newUserAddCommand(file *string, office *officeFlags) *cobra.Command {
 	var (
+		person       newPersonFlags
 		u            directory.NewUser
 		passwordFile string
 		stdin        bool
 	)
 	cmd := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Add a login, or another password of it",
-		Example: `  lockkeeper user add ann --users users.txt --password-file ann.secret
+		Short: "Let somebody into the office; with a password, add a login to the user file",
+		Example: `  lockkeeper user add ann --admin --state /var/lib/lockkeeper
+  lockkeeper user add ann --users users.txt --password-file ann.secret
   pwgen 24 1 | tee /dev/tty | lockkeeper user add bob --users users.txt --stdin`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -57,10 +70,23 @@ func newUserAddCommand(file *string) *cobra.Command {
 	flags.BoolVar(&u.Replace, "replace", false, "replace the login's lines")
 	flags.BoolVar(&u.Another, "another", false, "keep them: one more password that lets it in")
 	cmd.MarkFlagsMutuallyExclusive("password-file", "stdin")
-	cmd.MarkFlagsOneRequired("password-file", "stdin")
 	cmd.MarkFlagsMutuallyExclusive("replace", "another")
+	person.register(cmd)
+	for _, one := range []string{"password-file", "stdin", "role", "group", "replace", "another"} {
+		cmd.MarkFlagsMutuallyExclusive("admin", one)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
+		if !stdin && passwordFile == "" {
+			if cmd.Flags().Changed("users") {
+				return usageError{errors.New("a login of the user file needs a password: give --password-file or --stdin")}
+			}
+			c, err := office.client()
+			if err != nil {
+				return fmt.Errorf("%w; or give --password-file or --stdin for a login of the user file", err)
+			}
+			return person.add(cmd.Context(), c, cmd.OutOrStdout(), args[0])
+		}
 		u.Login = args[0]
 		if stdin {
 			u.Password, err = firstLine(cmd.InOrStdin())
@@ -97,12 +123,18 @@ func newUserRemoveCommand(file *string) *cobra.Command {
 	}
 }
 
-func newUserListCommand(file *string) *cobra.Command {
+func newUserListCommand(file *string, office *officeFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List logins, without what opens them",
+		Short: "List people of the office; with --users the logins of the file",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c, err := office.client(); !cmd.Flags().Changed("users") && (err == nil || office.server+office.state+office.config != "") {
+				if err != nil {
+					return err
+				}
+				return listPeople(cmd.Context(), c, cmd.OutOrStdout())
+			}
 			data, err := os.ReadFile(*file)
 			if err != nil {
 				return err

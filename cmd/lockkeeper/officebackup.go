@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockkeeper/lockkeeper/admin/backup"
+	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
+	"github.com/lockkeeper/lockkeeper/admin/secret"
+	"github.com/lockkeeper/lockkeeper/admin/store/postgres"
+	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
+	"github.com/lockkeeper/lockkeeper/admin/store/sqlite"
+)
+
+// officePlaces are where an office keeps what it has, as a backup sees them.
+type officePlaces struct {
+	store   conninfo // zero: SQLite
+	home    string   // office in the state directory
+	results string
+	key     string
+}
+
+// placesFlags say where an office is, without a server.
+type placesFlags struct{ state, config, keyFile string }
+
+func (f *placesFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.state, "state", "", "state directory (default $STATE_DIRECTORY, else ./lockkeeper-state)")
+	flags.StringVar(&f.config, "config", "", "configuration `file` that names it, and the store")
+	flags.StringVar(&f.keyFile, "key-file", "", "key `file` of the office (default the configured one)")
+}
+
+func (f *placesFlags) places() (officePlaces, error) {
+	cfg := defaultConfig()
+	if f.config != "" {
+		var err error
+		if cfg, err = readConfig(f.config); err != nil {
+			return officePlaces{}, err
+		}
+		if err := cfg.findPasswords(); err != nil {
+			return officePlaces{}, err
+		}
+	}
+	for _, dir := range []string{f.state, cfg.State, os.Getenv("STATE_DIRECTORY"), "lockkeeper-state"} {
+		if dir != "" {
+			cfg.State = dir
+			break
+		}
+	}
+	home := (&stateDir{path: cfg.State}).office()
+	return officePlaces{
+		store: cfg.Office.Store, home: home,
+		results: firstOf(cfg.Office.Results, filepath.Join(home, "results")),
+		key:     firstOf(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
+	}, nil
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// open opens the store at a version of the schema; 0 is the newest.
+func (p *officePlaces) open(ctx context.Context, schema int64) (*sqldb.DB, error) {
+	if p.store.IsZero() {
+		return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(p.home, "office.db"), Schema: schema})
+	}
+	return postgres.Open(ctx, postgres.Config{URL: p.store.DSN(), Schema: schema})
+}
+
+func newBackupCommand() *cobra.Command {
+	f := &placesFlags{}
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Write all that the office keeps into one file; a server may run meanwhile",
+		Long: `Write people, rights, runs, saved queries and stored results into one file.
+
+It does not hold the key that results, SQL and warehouse passwords are sealed
+under: keep a copy of the key file in another place. Without it what is sealed
+opens no more.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := f.places()
+			if err != nil {
+				return err
+			}
+			m, err := p.backup(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return tellManifest(cmd.OutOrStdout(), m, "kept in "+args[0])
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (p *officePlaces) backup(ctx context.Context, path string) (_ backup.Manifest, err error) {
+	if _, err := os.Stat(p.home); err != nil {
+		return backup.Manifest{}, fmt.Errorf("there is no office: %w (--state or --config names another)", err)
+	}
+	vault, err := secret.New(secret.Config{Path: p.key})
+	if err != nil {
+		return backup.Manifest{}, fmt.Errorf("%w (key file %s)", err, p.key)
+	}
+	db, err := p.open(ctx, 0)
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	blobs, err := dir.New(dir.Config{Dir: p.results})
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	defer func() { err = errors.Join(err, blobs.Close()) }()
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // in vain after the rename
+	m, err := backup.Write(ctx, file, backup.Source{Tables: sqldb.NewTables(db), Blobs: blobs, Keys: vault.KeyIDs(), By: version, Time: time.Now()})
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return m, err
+	}
+	return m, os.Rename(file.Name(), path)
+}
+
+func newRestoreCommand() *cobra.Command {
+	f := &placesFlags{}
+	cmd := &cobra.Command{
+		Use:   "restore FILE --key-file KEY",
+		Short: "Bring an office back from a backup, into an empty state directory or store",
+		Long: `Bring people, rights, runs, saved queries and stored results back from a backup.
+
+It goes into an office that has nothing yet, while no server runs on it, and
+either whole or not at all. The key file must be the one of the office that was
+backed up; it is copied beside the results. Tokens and database passwords that
+were revoked after the backup are good again: look through them.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := f.places()
+			if err != nil {
+				return err
+			}
+			m, err := p.restore(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return tellManifest(cmd.OutOrStdout(), m, "restored into "+p.home)
+		},
+	}
+	f.register(cmd)
+	_ = cmd.MarkFlagRequired("key-file")
+	return cmd
+}
+
+func (p *officePlaces) restore(ctx context.Context, path string) (_ backup.Manifest, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	defer file.Close()
+	head, err := backup.Peek(file)
+	if err != nil {
+		return backup.Manifest{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return backup.Manifest{}, err
+	}
+	vault, err := secret.New(secret.Config{Path: p.key})
+	if err != nil {
+		return backup.Manifest{}, fmt.Errorf("%w (key file %s)", err, p.key)
+	}
+	state, err := openState(filepath.Dir(p.home)) // no server may run on it meanwhile
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	defer state.close()
+	if err := os.MkdirAll(p.home, 0o700); err != nil {
+		return backup.Manifest{}, err
+	}
+	m, err := p.fill(ctx, file, head.Schema, vault.KeyIDs())
+	if err != nil {
+		return m, err
+	}
+	return m, errors.Join(p.keepKey(), os.WriteFile(filepath.Join(p.home, "begun"), nil, 0o600))
+}
+
+// fill restores into the store as it was at the time of the backup, and then
+// brings it up to date.
+func (p *officePlaces) fill(ctx context.Context, from io.Reader, schema int64, keys []string) (_ backup.Manifest, err error) {
+	db, err := p.open(ctx, schema)
+	if err != nil {
+		return backup.Manifest{}, err
+	}
+	blobs, err := dir.New(dir.Config{Dir: p.results})
+	if err != nil {
+		return backup.Manifest{}, errors.Join(err, db.Close())
+	}
+	m, err := backup.Restore(ctx, from, backup.Destination{Tables: sqldb.NewTables(db), Blobs: blobs, Keys: keys})
+	if err = errors.Join(err, blobs.Close(), db.Close()); err != nil {
+		return m, err
+	}
+	if db, err = p.open(ctx, 0); err != nil {
+		return m, err
+	}
+	return m, db.Close()
+}
+
+// keepKey puts the key where a server on this state directory looks for it.
+func (p *officePlaces) keepKey() error {
+	own := filepath.Join(p.home, "key")
+	if _, err := os.Stat(own); err == nil || own == p.key {
+		return nil
+	}
+	key, err := os.ReadFile(p.key)
+	if err != nil {
+		return err
+	}
+	return writeAtomic(own, key)
+}
+
+func tellManifest(out io.Writer, m backup.Manifest, what string) error {
+	rows := int64(0)
+	for _, t := range m.Tables {
+		rows += t.Rows
+	}
+	_, err := fmt.Fprintf(out, "%s: %d rows in %d tables, %d results (%d bytes); opens with key %v\n", what, rows, len(m.Tables), m.Blobs.Count, m.Blobs.Bytes, m.Keys)
+	if err == nil && m.Vanished.Count > 0 {
+		_, err = fmt.Fprintf(out, "%d results were deleted while it was written\n", m.Vanished.Count)
+	}
+	return err
+}
