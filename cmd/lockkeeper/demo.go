@@ -105,8 +105,12 @@ func (d *demo) door(ctx context.Context) error {
 		return err
 	}
 	ready := func() {
-		d.step(started, "Lockkeeper on %s, metrics on %s", cfg.Listen[0], cfg.Admin.Listen)
-		d.explain(cfg)
+		d.step(started, "Lockkeeper on %s, its page on %s", cfg.Listen[0], cfg.Web.Listen)
+		links, err := d.welcome(ctx, h.office)
+		if err != nil {
+			fmt.Fprintf(d.out, "\n  The page has nobody to sign in: %v\n", err)
+		}
+		d.explain(cfg, links)
 	}
 	if d.duration > 0 {
 		var cancel context.CancelFunc
@@ -130,7 +134,7 @@ func (d *demo) config() (Config, error) {
 	cfg.State = filepath.Join(d.dir, "state")
 	cfg.DrainTimeout = duration(time.Second)
 	cfg.Console.Users = list{"admin"}
-	for key, wanted := range map[*string]int{&cfg.Listen[0]: 6432, &cfg.Admin.Listen: 6480} {
+	for key, wanted := range map[*string]int{&cfg.Listen[0]: 6432, &cfg.Admin.Listen: 6480, &cfg.Web.Listen: 6481} {
 		port, err := freePort(wanted)
 		if err != nil {
 			return cfg, err
@@ -146,8 +150,14 @@ func (d *demo) config() (Config, error) {
 }
 
 // explain says how to come in and what to try.
-func (d *demo) explain(cfg Config) {
+func (d *demo) explain(cfg Config, links []string) {
 	self := os.Args[0]
+	for i, link := range links {
+		if i == 0 {
+			fmt.Fprint(d.out, "\n  The page. Each link signs one person in, once, within ten minutes; open the second\n  in a private window to see what another person sees of a shared result:\n\n")
+		}
+		fmt.Fprintf(d.out, "     %-8s %s\n", demoPeople[i].login, link)
+	}
 	url := func(user string) string {
 		return fmt.Sprintf("postgres://%s:%s@%s/school", user, user, cfg.Listen[0])
 	}
