@@ -13,6 +13,10 @@ BENCH    ?= all
 # Many tests wait for a clock and bound the wait, so packages are tested one
 # after the other (-p 1); what they share is compiled before, on all cores.
 
+# One set of flags for builds, tests and lint: the SQL grammar is C and takes a
+# minute to compile, once.
+export GOFLAGS := -trimpath $(GOFLAGS)
+
 # Tools run at a pinned version, outside go.mod: it keeps only what the product needs.
 GOFUMPT  := go run mvdan.cc/gofumpt@v0.12.0
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -24,8 +28,22 @@ help: ## show this list
 
 ##@ Use
 .PHONY: build
-build: ## build bin/lockkeeper
-	@go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/lockkeeper
+build: ui ## build bin/lockkeeper
+	@go build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/lockkeeper
+
+# The page is built when its sources are newer. Without npm the server builds all
+# the same, and its page says what is missing.
+WEB := admin/ui/web
+.PHONY: ui
+ui: ## build the web page into admin/ui/dist, where the binary takes it from
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory admin/ui/dist/index.html; \
+	  else echo "ui: npm is not installed: the binary is built without its web page"; fi
+admin/ui/dist/index.html: $(shell git ls-files -c -o --exclude-standard $(WEB) | grep -v -e /e2e/ -e /mock/) | $(WEB)/node_modules/.package-lock.json
+	@cd $(WEB) && npm run --silent build
+	@touch $@
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@cd $(WEB) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: demo
 demo: deps-demo build ## a sample warehouse behind Lockkeeper, on this machine, until Ctrl-C
@@ -33,7 +51,7 @@ demo: deps-demo build ## a sample warehouse behind Lockkeeper, on this machine, 
 
 ##@ Test
 .PHONY: test
-test: deps-test check unit smoke ## everything a change must pass: check, tests on a real Postgres, one smoke per driver
+test: deps-test check ui-check unit smoke browser ## everything a change must pass: check, tests on a real Postgres, one smoke per driver
 
 .PHONY: check
 check: fmt lint arch race verify ## what to run before each commit
@@ -41,6 +59,14 @@ check: fmt lint arch race verify ## what to run before each commit
 .PHONY: unit
 unit: build ## all Go tests; those that need Postgres start their own
 	@go vet ./... && go test -p 1 -shuffle=on -count=1 -timeout 10m ./...
+
+.PHONY: ui-check
+ui-check: ui ## the web page: types, lint, unit tests, size budgets
+	@cd $(WEB) && npm run --silent check && npm test --silent && npm run --silent budget
+
+.PHONY: browser
+browser: build ## the page in a real Chromium, against the real server
+	@go test -count=1 -tags browser -timeout 10m -run '^TestBrowser' ./cmd/lockkeeper
 
 .PHONY: smoke
 smoke: build ## one short run of each client driver that is installed
