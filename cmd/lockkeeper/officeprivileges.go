@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin/query"
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -33,6 +34,9 @@ const privilegesRedshift = `SELECT n.nspname, c.relname, has_table_privilege(c.o
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = $1 AND c.relname = $2 AND has_schema_privilege(n.oid, 'USAGE')`
 
+// privilegesTime bounds the question: somebody waits for a page.
+const privilegesTime = 10 * time.Second
+
 // oidText is the type of the parameters.
 const (
 	oidText      = 25
@@ -45,6 +49,8 @@ func (o officePrivileges) CanSelect(ctx context.Context, login string, target qu
 		return true, nil
 	}
 	who := query.Principal{Subject: policy.Subject{User: login, Groups: o.groups(login)}, Via: "web", ReadOnly: true, Urgency: "interactive"}
+	ctx, cancel := context.WithTimeout(ctx, privilegesTime)
+	defer cancel()
 	conn, err := o.door.Open(ctx, who, target)
 	if err != nil {
 		return false, fmt.Errorf("ask for privileges: %w", err)

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { toast } from '../parts/toast'
 import { get, send } from './client'
+import { newest } from './run'
 import type { Completions, List, Me, Run, SessionInfo } from './types'
 
 export const useSession = () => useQuery({ queryKey: ['session'], queryFn: ({ signal }) => get<SessionInfo>('/session', { signal }), staleTime: Infinity })
@@ -49,7 +50,7 @@ export const useCancel = () => {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (id: string) => send<Run>('POST', `/runs/${id}/cancel`, { reason: '' }),
-    onSuccess: (run) => { if (run?.id) client.setQueryData(['run', run.id], run) },
+    onSuccess: (run) => { if (run?.id) client.setQueryData<Run>(['run', run.id], (old) => newest(old, run)) },
     onError: (err) => toast(err.message, 'bad'),
   })
 }

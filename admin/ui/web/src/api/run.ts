@@ -8,6 +8,11 @@ export function finished(run: Run): boolean {
   return run.state === 'succeeded' || run.state === 'failed' || run.state === 'canceled'
 }
 
+/** Of two looks at a run the later one: answers overtake each other. */
+export function newest(old: Run | undefined, next: Run): Run {
+  return old && old.version > next.version ? old : next
+}
+
 const pause = (ms: number, signal: AbortSignal) =>
   new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ms)
@@ -55,7 +60,7 @@ export function useRun(id: string | null) {
     if (!active || !id) return
     const abort = new AbortController()
     const known = client.getQueryData<Run>(['run', id])?.version ?? 0
-    void follow(id, known, up, abort.signal, (next) => client.setQueryData(['run', id], next))
+    void follow(id, known, up, abort.signal, (next) => client.setQueryData<Run>(['run', id], (old) => newest(old, next)))
     return () => abort.abort()
   }, [active, id, up, client])
 
