@@ -44,7 +44,7 @@ func (o *Office) BySession(ctx context.Context, secret Secret, addr netip.Addr) 
 	var c *Caller
 	stale := false
 	err := o.cfg.Store.View(ctx, func(tx Tx) error {
-		w, err := tx.SessionByHash(ctx, secret.digest())
+		w, err := tx.SessionByHash(ctx, digest(secret))
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (o *Office) ByToken(ctx context.Context, bearer Secret, addr netip.Addr) (*
 	var c *Caller
 	stale := false
 	err = o.cfg.Store.View(ctx, func(tx Tx) error {
-		t, err := tx.TokenByHash(ctx, secret.digest())
+		t, err := tx.TokenByHash(ctx, digest(secret))
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,6 @@ func newLink(ctx context.Context, tx Tx, c *Caller, p *Principal) (Secret, error
 	}
 	secret := NewSecret(randomText(proofLength))
 	return secret, tx.AddLink(ctx, &OneUseLink{
-		Hash: secret.digest(), PrincipalID: p.ID, Created: tx.Now(), By: c.Login, Expires: tx.Now().Add(linkLife),
+		Hash: digest(secret), PrincipalID: p.ID, Created: tx.Now(), By: c.Login, Expires: tx.Now().Add(linkLife),
 	})
 }

@@ -30,7 +30,7 @@ type SignedIn struct {
 // browser came with, so that nobody can plant one (fixation).
 func (o *Office) openSession(ctx context.Context, tx Tx, p *Principal, method string, v Visit) (*SignedIn, error) {
 	if !v.Previous.IsZero() && len(v.Previous.Reveal()) <= maxSecret {
-		if old, err := tx.SessionByHash(ctx, v.Previous.digest()); err == nil {
+		if old, err := tx.SessionByHash(ctx, digest(v.Previous)); err == nil {
 			if err := endSession(ctx, tx, old); err != nil {
 				return nil, err
 			}
@@ -40,7 +40,7 @@ func (o *Office) openSession(ctx context.Context, tx Tx, p *Principal, method st
 	}
 	secret := NewSecret(randomText(proofLength))
 	w := o.newSession(tx, p.ID, method, v)
-	w.Hash = secret.digest()
+	w.Hash = digest(secret)
 	if err := tx.AddSession(ctx, w); err != nil {
 		return nil, err
 	}

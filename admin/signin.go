@@ -74,7 +74,7 @@ func (o *Office) SignInLink(ctx context.Context, secret Secret, v Visit) (*Signe
 		return nil, badLink()
 	}
 	out, err := o.signIn(ctx, "link", v, func(tx Tx) (*Principal, string, error) {
-		l, err := tx.UseLink(ctx, secret.digest())
+		l, err := tx.UseLink(ctx, digest(secret))
 		if err != nil {
 			return nil, "", err
 		}

@@ -109,7 +109,7 @@ func (o *Office) AddToken(ctx context.Context, c *Caller, in NewToken) (Secret, 
 			return note{}, err
 		}
 		secret = NewTokenText(holder.Kind)
-		t.HolderID, t.Hash, t.Created = holder.ID, secret.digest(), tx.Now()
+		t.HolderID, t.Hash, t.Created = holder.ID, digest(secret), tx.Now()
 		words := "made " + t.ID + " " + joined(t.Scopes) + " until " + t.Expires.Format(time.DateOnly)
 		return note{kind: audit.KindToken, what: "token of " + holder.Login, message: words}, tx.AddToken(ctx, t)
 	})
