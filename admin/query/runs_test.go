@@ -144,6 +144,25 @@ func TestNoticesAndTagsOfWhatGivesNoRows(t *testing.T) {
 	}
 }
 
+func TestUrgencyFollowsWhoAsks(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	program := *h.ann
+	program.Token = "k_1"
+	for name, of := range map[string]struct {
+		caller      *admin.Caller
+		asked, want query.Urgency
+	}{
+		"a page": {h.ann, "", query.Interactive}, "a token": {&program, "", query.Batch}, "a token that says so": {&program, query.Interactive, query.Interactive},
+	} {
+		out, err := h.runs.Submit(t.Context(), of.caller, query.Request{SQL: "select 1", Urgency: of.asked})
+		if err != nil || out.Run.Urgency != of.want {
+			t.Errorf("%s: %q %v, want %q", name, out.Run.Urgency, err, of.want)
+		}
+		h.end(of.caller, out.Run.ID)
+	}
+}
+
 func TestRequestsOutOfBoundsAreRefused(t *testing.T) {
 	t.Parallel()
 	h := build(t, policy.Source{})

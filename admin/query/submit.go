@@ -85,6 +85,9 @@ func (s *Runs) allowed(c *admin.Caller, req *Request) error {
 	if c.Queries != nil && req.Query == nil {
 		return admin.Errorf(admin.Forbidden, "query-only", "This token runs saved queries only. Name one, or use another token.")
 	}
+	if req.Urgency == "" && c.Token != "" {
+		req.Urgency = Batch // nobody sits before a program
+	}
 	if err := req.defaults(); err != nil {
 		return err
 	}
