@@ -165,6 +165,30 @@ func (o *Office) Held(ctx context.Context, c *Caller, id string) error {
 	})
 }
 
+// ServiceID returns the id of a service that the caller holds, by its id or its
+// login.
+func (o *Office) ServiceID(ctx context.Context, c *Caller, service string) (string, error) {
+	if IsID(PrefixService, service) {
+		return service, o.Held(ctx, c, service)
+	}
+	login, err := CleanLogin(service)
+	if err != nil {
+		return "", err
+	}
+	err = o.view(ctx, func(tx Tx) error {
+		p, err := tx.PrincipalByLogin(ctx, login)
+		if err != nil {
+			return err
+		}
+		p, err = o.held(ctx, tx, c, p.ID) // a person's id is no service's
+		if err == nil {
+			service = p.ID
+		}
+		return err
+	})
+	return service, err
+}
+
 func (o *Office) held(ctx context.Context, tx Tx, c *Caller, id string) (*Principal, error) {
 	p, err := principal(ctx, tx, id, KindService)
 	if err != nil {

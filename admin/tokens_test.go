@@ -388,3 +388,23 @@ func FuzzParseToken(f *testing.F) {
 		}
 	})
 }
+
+// A service is named by its id or its login, to those who hold it only.
+func TestServiceID(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	team := h.team("growth")
+	svc := h.service("mailer", team.Name, admin.RoleNone)
+	ana, bob := h.person("ana", admin.RoleMember, "growth"), h.person("bob", admin.RoleMember)
+	for _, name := range []string{svc.ID, "mailer", "Mailer"} {
+		if got, err := h.ServiceID(t.Context(), ana.Caller, name); err != nil || got != svc.ID {
+			t.Errorf("%s: %s %v", name, got, err)
+		}
+		_, err := h.ServiceID(t.Context(), bob.Caller, name)
+		code(t, "not held: "+name, err, admin.NotFound)
+	}
+	for _, name := range []string{"nobody", "ana", "s_0000000000000000", ana.Caller.ID} {
+		_, err := h.ServiceID(t.Context(), h.root, name)
+		code(t, name, err, admin.NotFound)
+	}
+}

@@ -319,5 +319,12 @@ func (a *API) releaseQuery(ctx context.Context, c *admin.Caller, in *struct {
 	}
 },
 ) (*savedOut, error) {
-	return answerSaved(a.cfg.Library.Release(ctx, c, in.ID, in.Body.Version, in.Body.Service))
+	service, err := a.cfg.Office.ServiceID(ctx, c, in.Body.Service)
+	if admin.CodeOf(err) == admin.NotFound {
+		service, err = in.Body.Service, nil // what the use case says of it is said of those that are not held, too
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answerSaved(a.cfg.Library.Release(ctx, c, in.ID, in.Body.Version, service))
 }
