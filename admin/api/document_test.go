@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +157,32 @@ func TestAnswersAreNeverNullLists(t *testing.T) {
 	for _, path := range []string{"/runs", "/queries", "/targets", "/people", "/tokens", "/services"} {
 		if items, ok := h.root.call("GET", path, nil).want(200).object()["items"].([]any); !ok || items == nil {
 			t.Errorf("%s: items is no list", path)
+		}
+	}
+}
+
+// Each code that the office's packages refuse with has a page that explains it.
+func TestEachProblemHasAPage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	slugs := regexp.MustCompile(`(?:Errorf\((?:admin\.)?[A-Z]\w+, |Slug: |Slug = )"([a-z-]+)"`)
+	seen := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range slugs.FindAllSubmatch(text, -1) {
+			seen[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil || !seen["version-not-released"] || !seen["sql-error"] {
+		t.Fatalf("codes are %v: %v", slices.Sorted(maps.Keys(seen)), err)
+	}
+	for slug := range seen {
+		if slug != "invalid-request" { // told as bad-request
+			h.root.call("GET", "!/problems/"+slug, nil).want(200)
 		}
 	}
 }

@@ -65,6 +65,29 @@ var kinds = map[string]kind{
 	"queue-full":             {503, admin.Unavailable, "The queue is full", "Too many statements wait. Try again later."},
 	"interrupted":            {503, admin.Unavailable, "Interrupted", "The request ended before it was answered, or the server is stopping. Ask again."},
 	"unavailable":            {503, admin.Unavailable, "A part is away", "The same request may work later."},
+
+	// Of single use cases.
+	"query-only":              {403, admin.Forbidden, "The token runs saved queries only", "It is bound to saved queries. Name one of them, or take another token."},
+	"version-not-released":    {403, admin.Forbidden, "This version is not released", "The token runs the version it was made for and those released to its service. Whoever holds the service can release another: POST /queries/{id}/release."},
+	"share-not-allowed":       {403, admin.Forbidden, "They may not read it", "A result is shown only to those who may read what the run read. Ask an administrator for a grant."},
+	"exists":                  {409, admin.Conflict, "It is there already", "Another has this name. Take a new one, or change the one there is."},
+	"disabled":                {409, admin.Conflict, "The account is closed", "Enable it first."},
+	"last-admin":              {409, admin.Conflict, "The last administrator", "Somebody must decide about people. Make somebody else an admin of all warehouses first."},
+	"password-elsewhere":      {409, admin.Conflict, "The password is kept elsewhere", "Change it at the identity provider."},
+	"team-holds-services":     {409, admin.Conflict, "The team holds services", "Give its services to another team first."},
+	"page-too-large":          {413, admin.TooLarge, "The page is too large", "Ask for fewer rows at a time, or take the whole result as a download."},
+	"params-too-large":        {413, admin.TooLarge, "The parameters are too large", "Load large lists into a table and join it."},
+	"sql-empty":               {422, admin.Unprocessable, "No statement", "The SQL has nothing to run."},
+	"copy-not-possible":       {422, admin.Unprocessable, "COPY needs another client", "Take psql for COPY from STDIN or to STDOUT, or use SELECT and download the result."},
+	"param-choice":            {422, admin.Unprocessable, "Not one of the choices", "The saved query declares which values the parameter may have."},
+	"param-list":              {422, admin.Unprocessable, "The list has too few or too many values", "On Redshift a list is written out. Load longer ones into a table and join it."},
+	"version-unknown":         {422, admin.Unprocessable, "No such version", "GET /queries/{id}/versions lists those there are."},
+	"no-rows":                 {422, admin.Unprocessable, "The statement gave no rows", "Name a statement that did, with the parameter statement."},
+	"not-computable":          {422, admin.Unprocessable, "The chart cannot be computed", "The detail says which part does not fit the result."},
+	"person-unknown":          {422, admin.Unprocessable, "Nobody has this login", "Or they may not come in. GET /people lists who there is."},
+	"too-many-viewers":        {422, admin.Unprocessable, "Too many viewers", "Share with a team by a grant instead of naming each of its people."},
+	"catalog-refused":         {422, admin.Unprocessable, "The warehouse did not tell its tables", "The detail is what the warehouse said. Ask whoever runs it."},
+	"idempotency-key-missing": {400, admin.Invalid, "Idempotency-Key is missing", "A service that writes sends it, so that a repeated request does not write twice."},
 }
 
 // problemPage explains one kind of problem to people.
