@@ -288,12 +288,15 @@ func exampleExperimentRuns(t *testing.T, h *officeHouse, data exampleData, q sav
 	if first.Run != again.Run || first.Run == other.Run {
 		t.Errorf("runs %s %s %s, want one for one key", first.Run, again.Run, other.Run)
 	}
+	if later := once("LOCKKEEPER_URL=" + impatient(t, h)); later.Run == other.Run {
+		t.Errorf("run %s again", later.Run)
+	}
 	var list struct {
 		Items []struct{ ID, Urgency string }
 	}
 	h.program(t, token).must(http.MethodGet, "/runs?query="+q.ID, nil, &list)
-	if len(list.Items) != 2 {
-		t.Errorf("runs are %+v, want two", list.Items)
+	if len(list.Items) != 3 {
+		t.Errorf("runs are %+v, want three", list.Items)
 	}
 	for _, r := range list.Items {
 		want(t, r.Urgency, "batch")
@@ -342,9 +345,10 @@ func exampleAudienceRuns(t *testing.T, h *officeHouse, data exampleData, q saved
 	}
 	e.env = []string{"MAX_ROWS=" + strconv.Itoa(len(data.recipients))}
 	e.must(t, "python3", script("audience.py"), q.ID, "1", exampleSegment, file) // exactly as many is not cut
+	e.env = []string{"LOCKKEEPER_URL=" + impatient(t, h)}
+	e.must(t, "python3", script("audience.py"), q.ID, "1", exampleSegment, file)
 
-	torn := halfway(t, h)
-	e.env = []string{"LOCKKEEPER_URL=" + torn.URL}
+	e.env = []string{"LOCKKEEPER_URL=" + halfway(t, h)}
 	if out, complaints, code := e.run(t, "python3", script("audience.py"), q.ID, "1", exampleSegment, filepath.Join(dir, "torn.jsonl")); code == 0 || out != "" || !strings.Contains(complaints, "broke off") {
 		t.Errorf("a download that was torn: %q %s", out, complaints)
 	}
@@ -354,27 +358,41 @@ func exampleAudienceRuns(t *testing.T, h *officeHouse, data exampleData, q saved
 	}
 }
 
-// halfway is a proxy before the API that breaks off in the middle of downloads.
-func halfway(t *testing.T, h *officeHouse) *httptest.Server {
+// before is a proxy before the API; it changes requests or answers.
+func before(t *testing.T, h *officeHouse, request func(*http.Request), answer func(*http.Response)) string {
 	t.Helper()
 	to, err := url.Parse(strings.TrimSuffix(h.web, "/api/v1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		ModifyResponse: func(r *http.Response) error {
-			if strings.HasSuffix(r.Request.URL.Path, "/result.ndjson") {
-				r.Body = brokenOff{io.LimitReader(r.Body, 100_000), r.Body}
-			}
-			return nil
-		},
-		ErrorLog: log.New(io.Discard, "", 0),
-	}
-	s := httptest.NewServer(proxy)
-	s.Config.ErrorLog = proxy.ErrorLog
+	quiet := log.New(io.Discard, "", 0)
+	s := httptest.NewUnstartedServer(&httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(to); request(r.Out) },
+		ModifyResponse: func(r *http.Response) error { answer(r); return nil },
+		ErrorLog:       quiet,
+	})
+	s.Config.ErrorLog = quiet
+	s.Start()
 	t.Cleanup(s.Close)
-	return s
+	return s.URL
+}
+
+// halfway breaks off in the middle of downloads.
+func halfway(t *testing.T, h *officeHouse) string {
+	return before(t, h, func(*http.Request) {}, func(r *http.Response) {
+		if strings.HasSuffix(r.Request.URL.Path, "/result.ndjson") {
+			r.Body = brokenOff{io.LimitReader(r.Body, 100_000), r.Body}
+		}
+	})
+}
+
+// impatient makes each run one that takes longer than its request.
+func impatient(t *testing.T, h *officeHouse) string {
+	return before(t, h, func(r *http.Request) {
+		if r.Method == http.MethodPost {
+			r.Header.Set("Prefer", "respond-async")
+		}
+	}, func(*http.Response) {})
 }
 
 // brokenOff ends with an error where its reader ends.
@@ -392,6 +410,9 @@ func (b brokenOff) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// exampleSlow takes longer than an impatient request.
+const exampleSlow = "SELECT 1 AS one FROM pg_sleep(0.5)"
+
 // exampleSales asks of the table of the house what each way to a frame shows.
 const exampleSales = "SELECT id, amount FROM public.sales WHERE id <= :top ORDER BY id"
 
@@ -403,6 +424,10 @@ func exampleCurl(t *testing.T, e *example) {
 	if out, complaints, code := e.run(t, "sh", script("query.sh"), "SELECT nothing_like_it"); code != 1 || out != "" || !strings.Contains(complaints, `"sql-error"`) {
 		t.Errorf("an error: code %d: %s %s", code, out, complaints)
 	}
+	slow := &example{house: e.house, token: e.token, env: []string{"LOCKKEEPER_URL=" + impatient(t, e.house)}}
+	if out, complaints, code := slow.run(t, "sh", script("query.sh"), exampleSlow); code != 75 || out != "" || !strings.Contains(complaints, "/api/v1/runs/r_") {
+		t.Errorf("a slow run: code %d: %s %s", code, out, complaints)
+	}
 }
 
 func examplePandas(t *testing.T, e *example) {
@@ -411,6 +436,10 @@ func examplePandas(t *testing.T, e *example) {
 		return
 	}
 	got := e.must(t, "python3", script("pandas_frame.py"), exampleSales, "top:int4=3")
+	slow := &example{house: e.house, token: e.token, env: []string{"LOCKKEEPER_URL=" + impatient(t, e.house)}}
+	if out := slow.must(t, "python3", script("pandas_frame.py"), exampleSlow); !strings.HasSuffix(out, "one\n1\n") {
+		t.Errorf("a slow run: %s", out)
+	}
 	types, rows, _ := strings.Cut(got, "id,")
 	want(t, rows, "amount\n1,2.5\n2,5.0\n3,7.5\n")
 	if !strings.Contains(types, "int32") {
@@ -431,6 +460,10 @@ func exampleR(t *testing.T, e *example) {
 		return
 	}
 	want(t, e.must(t, "Rscript", script("frame.R"), exampleSales, "top:int4=3"), "id,amount\n1,2.5\n2,5\n3,7.5\n")
+	slow := &example{house: e.house, token: e.token, env: []string{"LOCKKEEPER_URL=" + impatient(t, e.house)}}
+	if _, complaints, code := slow.run(t, "Rscript", script("frame.R"), exampleSlow); code == 0 || !strings.Contains(complaints, "still running") {
+		t.Errorf("a slow run: code %d: %s", code, complaints)
+	}
 	if _, complaints, code := e.run(t, "Rscript", script("frame.R"), "SELECT nothing_like_it"); code == 0 || !strings.Contains(complaints, "sql-error") {
 		t.Errorf("an error: code %d: %s", code, complaints)
 	}
