@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -25,8 +24,6 @@ const (
 	passwordLength = 26
 	passwordPrefix = "lkdb_"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // AddDBPassword makes a password for a tool's connections to the door. It is
 // shown this once; the login is the holder's.

@@ -320,36 +320,3 @@ func revokeToken(ctx context.Context, tx Tx, t *Token) ([]string, error) {
 	}
 	return ids, nil
 }
-
-// ReleaseQuery lets the tokens of a service that are bound to a saved query run
-// another version of it. It returns how many there are.
-func (o *Office) ReleaseQuery(ctx context.Context, c *Caller, service, query string, version int) (int, error) {
-	if !IsID(PrefixQuery, query) || version < 1 {
-		return 0, invalid("/version", "Versions of saved queries count from 1.")
-	}
-	count := 0
-	err := o.change(ctx, c, func(tx Tx) (note, error) {
-		p, err := o.holder(ctx, tx, c, service)
-		if err != nil {
-			return note{}, err
-		}
-		live, err := liveTokens(ctx, tx, p.ID)
-		if err != nil {
-			return note{}, err
-		}
-		count = 0
-		for _, t := range live {
-			if _, bound := t.Queries[query]; !bound {
-				continue
-			}
-			count++
-			t.Queries[query] = version
-			if err := tx.SetToken(ctx, &t); err != nil {
-				return note{}, err
-			}
-		}
-		n := note{kind: audit.KindToken, what: "tokens of " + p.Login, message: "released version " + itoa(version) + " of " + query}
-		return n, nil
-	})
-	return count, err
-}

@@ -273,31 +273,6 @@ func TestTokenWithinRights(t *testing.T) {
 	}
 }
 
-func TestReleaseQuery(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	h.team("bi")
-	ana, bob := h.person("ana", admin.RoleMember, "bi").Caller, h.person("bob", admin.RoleMember).Caller
-	robot := h.service("robot", "bi", admin.RoleMember)
-	query := "q_0123456789ABCDEF"
-	secret, _, err := h.AddToken(t.Context(), ana, admin.NewToken{
-		Name: "x", Days: 1, Scopes: admin.Scopes{admin.ScopeQueriesRun}, Queries: map[string]int{query: 1}, Service: robot.ID,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = h.ReleaseQuery(t.Context(), bob, robot.ID, query, 2)
-	code(t, "by somebody else", err, admin.Invalid)
-	if n, err := h.ReleaseQuery(t.Context(), ana, robot.ID, query, 2); err != nil || n != 1 {
-		t.Errorf("released to %d tokens: %v", n, err)
-	}
-	c, err := h.ByToken(t.Context(), secret, somewhere)
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, "queries", c.Queries, map[string]int{query: 2})
-}
-
 func TestOnBehalf(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
