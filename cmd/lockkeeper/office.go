@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
@@ -46,7 +47,8 @@ type office struct {
 	people      *admin.Office
 	directory   *admin.Directory
 	seen        *sightings
-	rooms       *rooms // nil until the door stands
+	rooms       *rooms      // nil until the door stands
+	active      atomic.Bool // it works on the store; else it stands by
 }
 
 // officeDir is the office's folder in the state directory:
@@ -157,20 +159,28 @@ func (o *office) start(failed chan<- error) (stop func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() { _ = o.directory.Run(ctx) }) // logs by itself, returns with ctx
+	group.Go(func() { o.seen.run(ctx) })
+	release := o.hold(failed)
+	wait := o.rooms.web.serve(failed)
+	return func(patience context.Context) {
+		o.rooms.end(patience, o.log)
+		wait()
+		release()
+		cancel()
+		group.Wait()
+	}
+}
+
+// work is what one office of a store does: it takes runs, and forgets.
+func (o *office) work(ctx context.Context, failed chan<- error) {
+	var group sync.WaitGroup
 	group.Go(func() {
 		if err := o.rooms.runs.Run(ctx); err != nil {
 			failed <- fmt.Errorf("office: runs: %w", err)
 		}
 	})
-	group.Go(func() { o.seen.run(ctx) })
 	group.Go(func() { o.prune(ctx) })
-	wait := o.rooms.web.serve(failed)
-	return func(patience context.Context) {
-		o.rooms.end(patience, o.log)
-		wait()
-		cancel()
-		group.Wait()
-	}
+	group.Wait()
 }
 
 // prune forgets now and then what ended long ago.

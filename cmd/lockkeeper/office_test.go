@@ -307,3 +307,32 @@ func TestOfficeQueryCommand(t *testing.T) {
 	}
 	h.stop()
 }
+
+// Two servers on one store: one office works, the other stands by and takes
+// over when the first stops.
+func TestOfficeStandsBy(t *testing.T) {
+	t.Parallel()
+	pg := proxytest.StartPrivate(t)
+	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE office")
+	file := configFlags(t, "office: {store: \"postgres://"+proxytest.Superuser+"@"+pg.Addr()+"/office?sslmode=disable\"}\n")
+	begin := func() (*process, func() int) {
+		web := freeAddress(t)
+		p := serve(t, pg, "", append(file, "--web-listen", web)...)
+		return p, func() int {
+			u := &officeUser{t: t, web: "http://" + web + "/api/v1", http: http.DefaultClient}
+			code, _ := u.do(http.MethodGet, "/session", nil)
+			return code
+		}
+	}
+	first, one := begin()
+	eventually(t, "the first works", func() bool { return one() == http.StatusOK })
+	second, two := begin()
+	want(t, fmt.Sprint(two()), "503")
+	first.console("user", "add", "ann", "--admin")
+	first.stop()
+	eventually(t, "the second takes over", func() bool { return two() == http.StatusOK })
+	if out := second.console("user", "list"); !strings.Contains(out, "ann") {
+		t.Errorf("it knows nobody:\n%s", out)
+	}
+	second.stop()
+}

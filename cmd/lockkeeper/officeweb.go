@@ -51,7 +51,7 @@ func openWeb(ctx context.Context, o *office, a *api.API) (_ *webServer, err erro
 		}
 		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
-	w.add(ln, a.Server(a.Handler()))
+	w.add(ln, a.Server(o.gate(a.Handler())))
 	if cfg.Header.Listen != "" {
 		address, err := cfg.Header.address()
 		if err != nil {
@@ -61,13 +61,13 @@ func openWeb(ctx context.Context, o *office, a *api.API) (_ *webServer, err erro
 		if err != nil {
 			return nil, fmt.Errorf("web.header.listen: %w", err)
 		}
-		w.add(ln, a.Server(a.HeaderHandler()))
+		w.add(ln, a.Server(o.gate(a.HeaderHandler())))
 	}
 	local := listenAddress{"unix", localSocket(o.home)}
 	if ln, err = local.open(ctx, 0o600); err != nil {
 		return nil, err
 	}
-	w.add(ln, a.Server(a.OperatorHandler()))
+	w.add(ln, a.Server(o.gate(a.OperatorHandler())))
 	return w, nil
 }
 

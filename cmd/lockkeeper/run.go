@@ -185,7 +185,7 @@ func (h *house) run(ctx context.Context, ready func()) error {
 		h.log.ErrorContext(ctx, "record the configuration", slog.Any("error", err))
 	}
 	var admin sync.WaitGroup
-	failed := make(chan error, len(h.listeners)+6)
+	failed := make(chan error, len(h.listeners)+8) // room for each that may fail: nobody reads after the first
 	if h.adminLn != nil {
 		admin.Go(func() { failed <- h.admin.serve(h.adminLn) }) // stopped by admin.close
 	}
