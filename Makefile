@@ -75,7 +75,11 @@ smoke: build ## one short run of each client driver that is installed
 .PHONY: race
 race: ## the packages with goroutines under the race detector
 	@go build -race $(RACE) && go test -race -p 1 -short -shuffle=on -count=1 -timeout 10m $(RACE)
-RACE = $(shell go list ./... | grep -v -e /bench -e /policy/sqlparse -e /cmd/)
+RACE = $(shell go list ./... | grep -v -e /bench -e /policy/sqlparse -e /cmd/ -e /admin/api -e /admin/backup -e /admin/store)
+
+.PHONY: race-all
+race-all: ## the race detector on those of the office, too, that take minutes under it
+	@go test -race -p 1 -shuffle=on -count=1 -timeout 20m ./admin/...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
