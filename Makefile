@@ -36,7 +36,7 @@ build: ui ## build bin/lockkeeper
 WEB := admin/ui/web
 .PHONY: ui
 ui: ## build the web page into admin/ui/dist, where the binary takes it from
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory admin/ui/dist/index.html; \
+	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory admin/ui/dist/index.html; \
 	  else echo "ui: npm is not installed: the binary is built without its web page"; fi
 admin/ui/dist/index.html: $(shell git ls-files -c -o --exclude-standard $(WEB) | grep -v -e /e2e/ -e /mock/) | $(WEB)/node_modules/.package-lock.json
 	@cd $(WEB) && npm run --silent build
