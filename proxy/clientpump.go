@@ -418,9 +418,8 @@ func (c *scanner) add(it item) {
 // behind in it must not wait for another. What only controls the transaction or
 // the session takes none.
 func (c *scanner) admitted() bool {
-	const free = policy.VerbTransaction | policy.VerbSession
 	for i := range c.run[:c.decided] {
-		if e := c.run[i].exec; e != nil && (e.batch.Verbs == 0 || e.batch.Verbs&^free != 0) {
+		if e := c.run[i].exec; e != nil && holdsLocks(e.batch) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,19 +134,25 @@ func (c *consoleClient) connect(ctx context.Context, notices io.Writer) (*pgconn
 
 // where is the state directory and the console's name, found as serve finds them.
 func (c *consoleClient) where() (dir, database string, err error) {
-	cfg := defaultConfig()
-	if c.config != "" {
-		if cfg, err = readConfig(c.config); err != nil {
-			return "", "", err
+	cfg, err := locate(c.state, c.config)
+	if err != nil {
+		return "", "", err
+	}
+	dir, err = filepath.Abs(cfg.State)
+	return dir, cfg.Console.Database, err
+}
+
+// locate reads the configuration of a server that runs, or ran, on this machine,
+// and finds its state directory as serve finds it.
+func locate(state, file string) (cfg Config, err error) {
+	cfg = defaultConfig()
+	if file != "" {
+		if cfg, err = readConfig(file); err != nil {
+			return cfg, err
 		}
 	}
-	for _, dir := range []string{c.state, cfg.State, os.Getenv("STATE_DIRECTORY"), "lockkeeper-state"} {
-		if dir != "" {
-			abs, err := filepath.Abs(dir)
-			return abs, cfg.Console.Database, err
-		}
-	}
-	panic("unreachable: the last is not empty")
+	cfg.State = cmp.Or(state, cfg.State, os.Getenv("STATE_DIRECTORY"), "lockkeeper-state")
+	return cfg, nil
 }
 
 // plainServerError keeps the server's words and drops the driver's.

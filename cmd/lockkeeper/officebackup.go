@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,37 +39,19 @@ func (f *placesFlags) register(cmd *cobra.Command) {
 }
 
 func (f *placesFlags) places() (officePlaces, error) {
-	cfg := defaultConfig()
-	if f.config != "" {
-		var err error
-		if cfg, err = readConfig(f.config); err != nil {
-			return officePlaces{}, err
-		}
-		if err := cfg.findPasswords(); err != nil {
-			return officePlaces{}, err
-		}
+	cfg, err := locate(f.state, f.config)
+	if err == nil {
+		err = cfg.findPasswords()
 	}
-	for _, dir := range []string{f.state, cfg.State, os.Getenv("STATE_DIRECTORY"), "lockkeeper-state"} {
-		if dir != "" {
-			cfg.State = dir
-			break
-		}
+	if err != nil {
+		return officePlaces{}, err
 	}
 	home := (&stateDir{path: cfg.State}).office()
 	return officePlaces{
 		store: cfg.Office.Store, home: home,
-		results: firstOf(cfg.Office.Results, filepath.Join(home, "results")),
-		key:     firstOf(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
+		results: cmp.Or(cfg.Office.Results, filepath.Join(home, "results")),
+		key:     cmp.Or(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
 	}, nil
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // open opens the store at a version of the schema; 0 is the newest.

@@ -79,23 +79,15 @@ func (f *officeFlags) remote(server string) (*officeClient, error) {
 
 // socket is the way in of a server on this machine.
 func (f *officeFlags) socket() (string, error) {
-	cfg := Config{}
-	if f.config != "" {
-		var err error
-		if cfg, err = readConfig(f.config); err != nil {
-			return "", err
-		}
+	cfg, err := locate(f.state, f.config)
+	if err != nil {
+		return "", err
 	}
-	for _, dir := range []string{f.state, cfg.State, os.Getenv("STATE_DIRECTORY"), "lockkeeper-state"} {
-		if dir != "" {
-			home := (&stateDir{path: dir}).office()
-			if _, err := os.Stat(localSocket(home)); err != nil {
-				return "", fmt.Errorf("no office runs on the state directory %s: start lockkeeper serve with --web-listen, or give --state or --server", dir)
-			}
-			return filepath.Abs(localSocket(home))
-		}
+	socket := localSocket((&stateDir{path: cfg.State}).office())
+	if _, err := os.Stat(socket); err != nil {
+		return "", fmt.Errorf("no office runs on the state directory %s: start lockkeeper serve with --web-listen, or give --state or --server", cfg.State)
 	}
-	return "", errors.New("no state directory")
+	return filepath.Abs(socket)
 }
 
 // problem is the API's word for what went wrong.
