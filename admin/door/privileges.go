@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
+	"strings"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 )
@@ -13,73 +13,128 @@ import (
 // maxRelations bounds one question; a result from more is its owner's alone.
 const maxRelations = 200
 
-// PrivilegesConfig says whom Privileges asks.
+// PrivilegesConfig says how somebody is asked for.
 type PrivilegesConfig struct {
-	// Connect opens a session with the operator's login; it is closed after use.
-	Connect func(ctx context.Context, database string) (*pgx.Conn, error)
-	// Role returns the warehouse role that a login maps to.
-	Role func(ctx context.Context, login string) (string, error)
+	Door   *Door
+	Groups func(login string) []string // the teams of a login
 	// Redshift says that the warehouse is one.
 	Redshift bool
 }
 
-// Privileges asks the warehouse what a role may select.
+// Privileges asks the warehouse what somebody may read, as that somebody:
+// through the door, so it needs no login that sees more than they do, and the
+// answer is the warehouse's own.
 type Privileges struct{ cfg PrivilegesConfig }
 
 // NewPrivileges returns the asker.
 func NewPrivileges(cfg PrivilegesConfig) (*Privileges, error) {
-	if cfg.Connect == nil || cfg.Role == nil {
-		return nil, errors.New("door: privileges need an operator's connection and a map of roles")
+	if cfg.Door == nil || cfg.Groups == nil {
+		return nil, errors.New("door: privileges need a door and the teams of a login")
 	}
 	return &Privileges{cfg}, nil
 }
 
-// On Postgres what has row security is not open by privilege alone, and neither
-// are its views, which do not say so: the base tables are among the relations.
-const postgresSelect = `
-SELECT c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relrowsecurity
-   AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE') AND pg_catalog.has_table_privilege($1, c.oid, 'SELECT')
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = $2 AND c.relname = $3`
+// privilegesPostgres answers with one row a relation: whether the whole of it
+// may be read. A relation that is gone gives none. All is qualified: the
+// viewer's own search_path must not answer for the catalog.
+const privilegesPostgres = `SELECT n.nspname, c.relname,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+       AND NOT c.relrowsecurity AND c.relpersistence OPERATOR(pg_catalog.<>) 't'::"char"
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS w (s, r)
+  JOIN pg_catalog.pg_namespace n ON n.nspname::pg_catalog.text OPERATOR(pg_catalog.=) w.s
+  JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid AND c.relname::pg_catalog.text OPERATOR(pg_catalog.=) w.r`
 
-const redshiftSelect = `
-SELECT has_schema_privilege($1, n.nspname, 'USAGE') AND has_table_privilege($1, c.oid, 'SELECT')
-   AND NOT EXISTS (SELECT 1 FROM svv_rls_attached_policy p WHERE p.relschema = n.nspname AND p.relname = c.relname)
+// privilegesRedshift asks for one relation.
+const privilegesRedshift = `SELECT n.nspname, c.relname, has_table_privilege(c.oid, 'SELECT')
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = $2 AND c.relname = $3`
+ WHERE n.nspname = $1 AND c.relname = $2 AND has_schema_privilege(n.oid, 'USAGE')`
+
+// privilegesTime bounds the question: somebody waits for a page.
+const privilegesTime = 10 * time.Second
+
+// oidText is the type of the parameters.
+const (
+	oidText      = 25
+	oidTextArray = 1009
+)
 
 // CanSelect reports whether the role that a login maps to may select all of
-// each relation: not if one is gone, has row security, or is granted by column
-// only.
+// each relation: not if one is gone, is temporary, has row security, or is
+// granted by column only.
 func (p *Privileges) CanSelect(ctx context.Context, login, database string, relations []policy.Relation) (bool, error) {
-	if len(relations) > maxRelations {
+	switch {
+	case len(relations) == 0:
+		return true, nil
+	case len(relations) > maxRelations:
 		return false, nil
 	}
-	role, err := p.cfg.Role(ctx, login)
+	who := policy.Principal{Subject: policy.Subject{User: login, Groups: p.cfg.Groups(login)}, Via: "web", ReadOnly: true, Urgency: "interactive"}
+	ctx, cancel := context.WithTimeout(ctx, privilegesTime)
+	defer cancel()
+	conn, err := p.cfg.Door.Open(ctx, who, database)
 	if err != nil {
-		return false, fmt.Errorf("find the role of a login: %w", err)
-	}
-	if role == "" {
-		return false, nil
-	}
-	conn, err := p.cfg.Connect(ctx, database)
-	if err != nil {
-		return false, fmt.Errorf("connect as the operator: %w", err)
+		return false, fmt.Errorf("ask for privileges: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	sql := postgresSelect
+	may := maySink{}
 	if p.cfg.Redshift {
-		sql = redshiftSelect
+		for _, r := range relations {
+			schema, name := r.Schema, r.Name
+			if _, err := conn.Query(ctx, privilegesRedshift, []uint32{oidText, oidText}, []*string{&schema, &name}, may); err != nil {
+				return false, fmt.Errorf("ask for privileges: %w", err)
+			}
+		}
+		return may.all(relations), nil
 	}
+	schemas, names := make([]string, len(relations)), make([]string, len(relations))
+	for i, r := range relations {
+		schemas[i], names[i] = r.Schema, r.Name
+	}
+	s, n := arrayText(schemas), arrayText(names)
+	if _, err := conn.Query(ctx, privilegesPostgres, []uint32{oidTextArray, oidTextArray}, []*string{&s, &n}, may); err != nil {
+		return false, fmt.Errorf("ask for privileges: %w", err)
+	}
+	return may.all(relations), nil
+}
+
+// maySink gathers which relations may be read.
+type maySink map[policy.Relation]bool
+
+// Columns implements Sink.
+func (maySink) Columns([]string, []uint32, []int32) error { return nil }
+
+// Row implements Sink.
+func (m maySink) Row(cells [][]byte) error {
+	if len(cells) == 3 {
+		m[policy.Relation{Schema: string(cells[0]), Name: string(cells[1])}] = string(cells[2]) == "t"
+	}
+	return nil
+}
+
+// Notice implements Sink.
+func (maySink) Notice(string, string, string, string) {}
+
+func (m maySink) all(relations []policy.Relation) bool {
 	for _, r := range relations {
-		var may bool
-		err := conn.QueryRow(ctx, sql, pgx.QueryExecModeExec, role, r.Schema, r.Name).Scan(&may)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && !may {
-			return false, nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("ask for privileges: %w", err)
+		if !m[policy.Relation{Schema: r.Schema, Name: r.Name}] {
+			return false
 		}
 	}
-	return true, nil
+	return true
+}
+
+// arrayText writes a text[] as Postgres reads it.
+func arrayText(list []string) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, s := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('"')
+		b.WriteString(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s))
+		b.WriteByte('"')
+	}
+	b.WriteByte('}')
+	return b.String()
 }

@@ -258,7 +258,9 @@ func (h *house) openDoor(src policy.Source) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, err := directory.New(directory.Config{Map: directory.Mapping{Default: pgauth.Login{User: h.role}}})
+	users, err := directory.New(directory.Config{Map: directory.Mapping{
+		Users: map[string]pgauth.Login{"bob": {User: h.role + "_other"}}, Default: pgauth.Login{User: h.role},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,21 +321,12 @@ func (h *house) openStore() {
 
 func (h *house) configure() {
 	parser := factsPort{must1(sqlparse.New(sqlparse.Config{}))}
-	privileges := must1(door.NewPrivileges(door.PrivilegesConfig{
-		Connect: func(ctx context.Context, db string) (*pgx.Conn, error) {
-			return pgx.Connect(ctx, h.pg.URL(proxytest.Superuser, db))
-		},
-		Role: func(_ context.Context, login string) (string, error) {
-			if login == "bob" {
-				return h.role + "_other", nil
-			}
-			return h.role, nil
-		},
-	}))
+	client := must1(door.New(door.Config{Dial: h.srv.Dial}))
+	privileges := must1(door.NewPrivileges(door.PrivilegesConfig{Door: client, Groups: func(string) []string { return nil }}))
 	people := peoplePort{[]*admin.Caller{h.ann, h.bob, h.eve, h.ops}}
 	h.cfg.Targets = []query.Target{{Name: "warehouse", Dialect: "postgres", Database: "postgres"}}
 	h.cfg.Store, h.cfg.Blobs, h.cfg.Journal, h.cfg.People, h.cfg.Facts = h.store, h.blobs, h.journal, people, parser
-	h.cfg.Door = doorPort{must1(door.New(door.Config{Dial: h.srv.Dial}))}
+	h.cfg.Door = doorPort{client}
 	h.cfg.Intents, h.cfg.Rights, h.cfg.Privileges, h.cfg.Statuses = h.journal, rightsPort{h.engine}, privilegesPort{privileges}, statusPort{h.srv}
 	h.cfg.Now = h.clock.now
 }

@@ -28,6 +28,14 @@ func (d officeDoor) Open(ctx context.Context, p query.Principal, target query.Ta
 	return c, nil
 }
 
+// officePrivileges asks the warehouse what a viewer may read.
+type officePrivileges struct{ asker *door.Privileges }
+
+// CanSelect implements query.Privileges.
+func (o officePrivileges) CanSelect(ctx context.Context, login string, target query.Target, relations []policy.Relation) (bool, error) {
+	return o.asker.CanSelect(ctx, login, target.Database, relations)
+}
+
 // officeFacts reads SQL for the office as the door does.
 type officeFacts struct{ parser proxy.Parser }
 

@@ -48,6 +48,10 @@ func (o *office) furnish(ctx context.Context, h *house, r *rooms) error {
 		return err
 	}
 	way := officeDoor{client}
+	privileges, err := door.NewPrivileges(door.PrivilegesConfig{Door: client, Groups: o.groups, Redshift: o.target().Dialect == string(backend.DialectRedshift)})
+	if err != nil {
+		return err
+	}
 	store := sqldb.NewQueries(o.db)
 	targets := []query.Target{o.target()}
 	rules := officePolicy{engine: h.engine, now: h.now}
@@ -55,7 +59,7 @@ func (o *office) furnish(ctx context.Context, h *house, r *rooms) error {
 	r.runs, err = query.New(query.Config{
 		Targets: targets, Store: store, Door: way, Facts: officeFacts{h.parser}, Blobs: o.blobs, Vault: o.vault, Journal: h.recorder,
 		People: officePeople{o.directory, o.people}, Intents: officeIntents{jsonl.NewReader(h.state.audit())}, Rights: rules,
-		Privileges: officePrivileges{door: way, groups: o.groups}, Statuses: officeStatuses{h.server}, Meter: rules, Hub: o.hub,
+		Privileges: officePrivileges{privileges}, Statuses: officeStatuses{h.server}, Meter: rules, Hub: o.hub,
 		Log: o.log, Now: h.now,
 		Bounds: query.Bounds{
 			TopRows: bounds.MaxRows, TopBytes: int64(bounds.MaxBytes), TopRun: time.Duration(bounds.RunTimeout), RunTimeout: time.Duration(bounds.RunTimeout),
