@@ -40,7 +40,7 @@ func (e *Engine) Decide(now time.Time, c *Conn, b *Batch, st *SessionState, t *T
 	if t == nil {
 		v.d.Verdict = quiet(v.d.Warnings)
 		if v.heldBy != "" && v.wait {
-			v.d.Verdict, v.d.QueueName, v.d.QueueWhy, v.d.MaxWait = Queue, v.class.path, v.heldBy, v.class.maxWait
+			v.d.Verdict, v.d.QueueName, v.d.QueueWhy, v.d.QueueRule, v.d.MaxWait = Queue, v.class.path, v.heldBy, true, v.class.maxWait
 		}
 		return v.d
 	}
@@ -283,7 +283,7 @@ func (v *verdict) placed(t *Ticket, p place) Decision {
 	case p.position > 0:
 		v.d.Verdict = Queue
 		v.d.Warnings = nil // told when it runs
-		v.d.Position, v.d.QueueName, v.d.QueueWhy, v.d.MaxWait = p.position, p.name, p.why, v.class.maxWait
+		v.d.Position, v.d.QueueName, v.d.QueueWhy, v.d.QueueRule, v.d.MaxWait = p.position, p.name, p.why, p.byRule, v.class.maxWait
 		return v.d
 	}
 	if p.observed != nil {

@@ -48,6 +48,8 @@ type Decision struct {
 	QueueName string // class whose limit holds it, or the class itself for a queue rule
 	QueueWhy  string // "12 of 12 running" or the rule's id
 	MaxWait   time.Duration
+	// QueueRule: a rule holds it, not a class that is full.
+	QueueRule bool
 }
 
 // Refusal is an error for the client in Postgres' own terms.

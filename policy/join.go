@@ -32,7 +32,7 @@ func Merge(a, b Decision) Decision {
 		out.Names = b.Names
 	}
 	if out.Verdict == Queue && a.Verdict != Queue {
-		out.QueueName, out.QueueWhy = b.QueueName, b.QueueWhy
+		out.QueueName, out.QueueWhy, out.QueueRule = b.QueueName, b.QueueWhy, b.QueueRule
 	}
 	out.Position = max(a.Position, b.Position)
 	if a.MaxWait == 0 || (b.MaxWait > 0 && b.MaxWait < a.MaxWait) {

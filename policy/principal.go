@@ -77,7 +77,7 @@ func (v *verdict) join() {
 	if v.d.Verdict == Queue {
 		v.heldBy = v.d.QueueWhy
 	}
-	v.d.Verdict, v.d.Refusal, v.d.QueueName, v.d.QueueWhy = Allow, nil, "", ""
+	v.d.Verdict, v.d.Refusal, v.d.QueueName, v.d.QueueWhy, v.d.QueueRule = Allow, nil, "", "", false
 }
 
 // ruled returns what the rules say, as a decision.
@@ -88,7 +88,7 @@ func (v *verdict) ruled() Decision {
 	case v.refusal != nil:
 		d.Verdict, d.Refusal = Deny, v.refusal
 	case v.heldBy != "":
-		d.Verdict, d.QueueName, d.QueueWhy = Queue, v.class.path, v.heldBy
+		d.Verdict, d.QueueName, d.QueueWhy, d.QueueRule = Queue, v.class.path, v.heldBy, true
 	}
 	return d
 }
@@ -102,7 +102,7 @@ func (e *Engine) MayRead(now time.Time, subject Subject, database string, relati
 	v := e.readAgain(now, e.NewConn(subject), relations, functions)
 	d := v.ruled()
 	if d.Verdict == Queue { // there is nothing to wait for
-		d.Verdict, d.QueueName, d.QueueWhy = quiet(d.Warnings), "", ""
+		d.Verdict, d.QueueName, d.QueueWhy, d.QueueRule = quiet(d.Warnings), "", "", false
 	}
 	return d
 }

@@ -193,6 +193,7 @@ type place struct {
 	position int
 	name     string // the class whose bound holds it
 	why      string
+	byRule   bool
 	observed *node // a class in observe mode that would have held it
 	full     *node // a queue with no room left: not admitted, not queued
 	timedOut bool
@@ -295,7 +296,7 @@ func (p *place) stand(t *Ticket, full *node) {
 	for o := t.prev; o != nil; o = o.prev {
 		p.position++
 	}
-	p.name, p.why = t.leaf.path, "in line"
+	p.name, p.why, p.byRule = t.leaf.path, "in line", t.held
 	switch {
 	case t.held:
 		p.why = t.heldBy

@@ -117,6 +117,7 @@ type waiting struct {
 	class    string
 	queue    string
 	why      string
+	byRule   bool
 	position int
 	maxWait  time.Duration
 	text     bool // its text may be shown
@@ -135,7 +136,7 @@ func (s *session) enterRoom(e *exec) {
 func (s *session) waitsLocked(e *exec) {
 	d := &e.dec
 	s.room = waiting{
-		id: e.id, batch: e.batch, asked: e.asked, class: d.Class, queue: d.QueueName, why: d.QueueWhy,
+		id: e.id, batch: e.batch, asked: e.asked, class: d.Class, queue: d.QueueName, why: d.QueueWhy, byRule: d.QueueRule,
 		position: d.Position, maxWait: d.MaxWait, text: d.Audit.Text != policy.TextNone,
 	}
 	s.srv.sessions.moved()

@@ -68,6 +68,7 @@ type StatementInfo struct {
 	Queue       string    // class whose bound holds it; empty: it does not wait
 	Position    int       // in the queue, from 1
 	Why         string
+	ByRule      bool // a rule holds it, not a class that is full
 	MaxWait     time.Duration
 	Fingerprint string
 	Text        string // masked; empty where the policy keeps none
@@ -163,7 +164,7 @@ func (s *session) info() (i SessionInfo, st StatementInfo, busy bool) {
 	case s.inRoom:
 		w := &s.room
 		st.Statement, st.Class, st.Asked = w.id, w.class, w.asked
-		st.Queue, st.Position, st.Why, st.MaxWait = w.queue, w.position, w.why, w.maxWait
+		st.Queue, st.Position, st.Why, st.ByRule, st.MaxWait = w.queue, w.position, w.why, w.byRule, w.maxWait
 		st.show(w.batch, w.text)
 	case e != nil:
 		st.Statement, st.Class, st.Asked, st.Started = e.id, e.dec.Class, e.asked, e.began

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin/door"
@@ -64,12 +63,12 @@ func (s officeStatuses) RunStatus(run string) (query.Status, bool) {
 	return out, true
 }
 
-// waitReason: a bound of a class says how many run; everything else is a rule.
+// waitReason names what holds a waiting statement, as the API does.
 func waitReason(st proxy.StatementInfo) string {
-	if strings.Contains(st.Why, "running") {
-		return "slot"
+	if st.ByRule {
+		return "rule"
 	}
-	return "rule"
+	return "slot"
 }
 
 // officeIntents finds what the door recorded of a run before it ran.
@@ -120,8 +119,8 @@ func (o officePolicy) Explain(_ context.Context, who query.Principal, target que
 
 // ChargeRows implements query.Meter: rows that leave the house as a download are
 // charged as if the warehouse had sent them again.
-func (o officePolicy) ChargeRows(_ context.Context, who query.Principal, target query.Target, rows int64) error {
-	if refusal := o.engine.ChargeRead(o.now(), &who, target.Database, nil, rows); refusal != nil {
+func (o officePolicy) ChargeRows(_ context.Context, who query.Principal, target query.Target, relations []policy.Relation, rows int64) error {
+	if refusal := o.engine.ChargeRead(o.now(), &who, target.Database, relations, rows); refusal != nil {
 		return quotaError{refusal}
 	}
 	return nil
