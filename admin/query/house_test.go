@@ -85,6 +85,16 @@ func (r rightsPort) MayRead(_ context.Context, who policy.Subject, t query.Targe
 	return r.engine.MayRead(time.Now(), who, t.Database, rel, fn).Verdict != policy.Deny, nil
 }
 
+// meterPort meets query.Meter.
+type meterPort struct{ engine *policy.Engine }
+
+func (m meterPort) ChargeRows(_ context.Context, who query.Principal, t query.Target, rel []policy.Relation, rows int64) error {
+	if refusal := m.engine.ChargeRead(time.Now(), &who, t.Database, rel, rows); refusal != nil {
+		return errors.New(refusal.Message)
+	}
+	return nil
+}
+
 // privilegesPort meets query.Privileges.
 type privilegesPort struct{ *door.Privileges }
 
@@ -328,7 +338,7 @@ func (h *house) configure() {
 	h.cfg.Store, h.cfg.Blobs, h.cfg.Journal, h.cfg.People, h.cfg.Facts = h.store, h.blobs, h.journal, people, parser
 	h.cfg.Door = doorPort{client}
 	h.cfg.Intents, h.cfg.Rights, h.cfg.Privileges, h.cfg.Statuses = h.journal, rightsPort{h.engine}, privilegesPort{privileges}, statusPort{h.srv}
-	h.cfg.Now = h.clock.now
+	h.cfg.Meter, h.cfg.Now = meterPort{h.engine}, h.clock.now
 }
 
 // start runs the service until stop, or the end of the test.

@@ -18,6 +18,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin/result/format"
 	"github.com/lockkeeper/lockkeeper/audit"
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
 // What ran when the office stopped is failed, and what a crash left is too.
@@ -172,6 +173,37 @@ func TestSortFilterAndExport(t *testing.T) {
 	}
 	if _, err := h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: "pdf"}}); slug(err) != "format-unavailable" {
 		t.Errorf("pdf: %v", err)
+	}
+}
+
+// Rows that leave as a download are charged to the quotas of the tables they
+// came from, like those of the statement that brought them.
+func TestExportIsCharged(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{Quotas: []policy.QuotaSource{{
+		ID: "charged-rows", Key: []policy.QuotaKey{{Name: "user"}, {Name: "table", Table: "*.charged"}},
+		Unit: policy.UnitRowsReturned, Per: time.Hour, Limit: 25,
+	}}})
+	proxytest.Exec(t, h.pg.Super(t), fmt.Sprintf("SET ROLE %s; CREATE TABLE %[1]s.charged AS SELECT generate_series(1, 10)", h.role))
+	h.learn()
+	charged := h.recorded(h.run(h.ann, query.Request{SQL: "table " + h.role + ".charged"}).ID)
+	free := h.recorded(h.run(h.ann, query.Request{SQL: "select generate_series(1, 1000)"}).ID)
+	export := func(run query.Run) string {
+		e, err := h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: "csv"}})
+		if err != nil {
+			return slug(err)
+		}
+		return fmt.Sprint(e.Close())
+	}
+	var got []string
+	for _, run := range []query.Run{charged, charged, charged, free} { // 10 by the statement, then 10 each
+		got = append(got, export(run))
+	}
+	if want := []string{"<nil>", "<nil>", "quota-exceeded", "<nil>"}; !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+	if n := len(h.journal.of(audit.KindResultExport, charged.ID)); n != 2 {
+		t.Errorf("%d exports recorded, want 2", n)
 	}
 }
 

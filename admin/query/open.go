@@ -293,7 +293,7 @@ func (s *Runs) release(ctx context.Context, c *admin.Caller, o *opened, req Expo
 	}
 	if s.cfg.Meter != nil {
 		t, _ := s.access.target(o.rec.Target)
-		if err := s.cfg.Meter.ChargeRows(ctx, principalOf(c), t, o.source.Count()); err != nil {
+		if err := s.cfg.Meter.ChargeRows(ctx, principalOf(c), t, o.rec.Origin.relations(t.Database), o.source.Count()); err != nil {
 			if _, ours := errors.AsType[*admin.Error](err); ours {
 				return err
 			}

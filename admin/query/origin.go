@@ -103,8 +103,12 @@ func builtin(name string) bool {
 	return !qualified || schema == "pg_catalog"
 }
 
-// relations are the origin's as the policy takes them.
+// relations are the origin's as the policy takes them; of a run whose origin is
+// not known yet there are none.
 func (o *Origin) relations(database string) []policy.Relation {
+	if o == nil {
+		return nil
+	}
 	out := make([]policy.Relation, 0, len(o.Relations))
 	for _, name := range o.Relations {
 		schema, table, _ := strings.Cut(name, ".")

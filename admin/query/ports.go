@@ -99,9 +99,10 @@ type Privileges interface {
 	CanSelect(ctx context.Context, login string, target Target, relations []policy.Relation) (bool, error)
 }
 
-// Meter charges what leaves the house to somebody's quotas; an error refuses.
+// Meter charges what leaves the house to somebody's quotas, and to those of the
+// relations it came from; an error refuses.
 type Meter interface {
-	ChargeRows(ctx context.Context, who Principal, target Target, rows int64) error
+	ChargeRows(ctx context.Context, who Principal, target Target, relations []policy.Relation, rows int64) error
 }
 
 // Hub tells others that something changed (notify.Hub).
