@@ -86,21 +86,26 @@ func TestBrowser(t *testing.T) {
 	t.Cleanup(stage.Close)
 	for _, script := range []string{"sessions", "answers", "runs", "keyboard", "pages"} {
 		t.Run(script, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "node", "e2e/real/"+script+".mjs")
-			cmd.Dir = browserPage
-			cmd.Env = append(os.Environ(), "LK_WEB=http://"+web, "LK_STAGE="+stage.URL, "CHROMIUM="+chromium)
-			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // node then ends Chromium
-			cmd.WaitDelay = 10 * time.Second
-			out, err := cmd.CombinedOutput()
-			if err == nil {
-				t.Logf("%s", out)
-				return
-			}
-			t.Errorf("%s.mjs: %v, %v\n%s\nthe server said:\n%s", script, err, context.Cause(ctx), out, p.log)
+			browserScript(t, p, script, "LK_WEB=http://"+web, "LK_STAGE="+stage.URL, "CHROMIUM="+chromium)
 		})
 	}
+}
+
+// browserScript runs one of the scripts of admin/ui/web/e2e/real.
+func browserScript(t *testing.T, p *process, script string, env ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "e2e/real/"+script+".mjs")
+	cmd.Dir = browserPage
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // node then ends Chromium
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s.mjs: %v, %v\n%s\nthe server said:\n%s", script, err, context.Cause(ctx), out, p.log)
+	}
+	t.Logf("%s", out)
 }
 
 const browserPage = "../../admin/ui/web"

@@ -121,13 +121,18 @@ func (u *officeUser) must(method, path string, in, out any) {
 // run runs SQL to its end and returns the run's id.
 func (u *officeUser) run(sql string) string {
 	u.t.Helper()
+	return u.runWith(map[string]any{"sql": sql})
+}
+
+func (u *officeUser) runWith(request map[string]any) string {
+	u.t.Helper()
 	var r struct{ ID, State string }
-	u.must(http.MethodPost, "/runs", map[string]any{"sql": sql}, &r)
+	u.must(http.MethodPost, "/runs", request, &r)
 	for r.State == "queued" || r.State == "running" {
 		u.must(http.MethodGet, "/runs/"+r.ID, nil, &r)
 	}
 	if r.State != "succeeded" {
-		u.t.Fatalf("%s: %s", sql, r.State)
+		u.t.Fatalf("%s: %s", request["sql"], r.State)
 	}
 	return r.ID
 }

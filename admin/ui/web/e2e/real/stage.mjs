@@ -18,7 +18,7 @@ const patience = 20000
 const faults = []
 export const fault = (text) => { faults.push(text); console.log('FAULT', text) }
 
-function required(name) {
+export function required(name) {
   const value = process.env[name]
   if (!value) throw new Error(`${name} is not set: start these scripts by make browser`)
   return value
@@ -36,7 +36,7 @@ export const sql = (text) => ask('/sql', text)
 /** `lockkeeper …`, at the machine of the server. */
 export const cli = (...args) => ask('/cli', JSON.stringify(args))
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+export const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 
 /** One act, named; what fails ends the script with a picture of every page. */
 export async function step(name, act) {
