@@ -126,10 +126,13 @@ func (u *officeUser) run(sql string) string {
 
 func (u *officeUser) runWith(request map[string]any) string {
 	u.t.Helper()
+	patient := *u
+	patient.header = http.Header{"Prefer": {"wait=20"}}
+	maps.Copy(patient.header, u.header)
 	var r struct{ ID, State string }
-	u.must(http.MethodPost, "/runs", request, &r)
+	patient.must(http.MethodPost, "/runs", request, &r)
 	for r.State == "queued" || r.State == "running" {
-		u.must(http.MethodGet, "/runs/"+r.ID, nil, &r)
+		patient.must(http.MethodGet, "/runs/"+r.ID, nil, &r)
 	}
 	if r.State != "succeeded" {
 		u.t.Fatalf("%s: %s", request["sql"], r.State)
