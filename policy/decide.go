@@ -283,7 +283,7 @@ func (v *verdict) placed(t *Ticket, p place) Decision {
 	case p.position > 0:
 		v.d.Verdict = Queue
 		v.d.Warnings = nil // told when it runs
-		v.d.Position, v.d.QueueName, v.d.QueueWhy, v.d.QueueRule, v.d.MaxWait = p.position, p.name, p.why, p.byRule, v.class.maxWait
+		v.d.Position, v.d.QueueName, v.d.QueueWhy, v.d.QueueRule, v.d.QueueRunning, v.d.MaxWait = p.position, p.name, p.why, p.byRule, p.running, v.class.maxWait
 		return v.d
 	}
 	if p.observed != nil {

@@ -50,6 +50,8 @@ type Decision struct {
 	MaxWait   time.Duration
 	// QueueRule: a rule holds it, not a class that is full.
 	QueueRule bool
+	// QueueRunning is how many run in the class whose limit holds it; 0: none does.
+	QueueRunning int
 }
 
 // Refusal is an error for the client in Postgres' own terms.

@@ -194,6 +194,7 @@ type place struct {
 	name     string // the class whose bound holds it
 	why      string
 	byRule   bool
+	running  int
 	observed *node // a class in observe mode that would have held it
 	full     *node // a queue with no room left: not admitted, not queued
 	timedOut bool
@@ -301,7 +302,7 @@ func (p *place) stand(t *Ticket, full *node) {
 	case t.held:
 		p.why = t.heldBy
 	case full != nil:
-		p.name = full.path
+		p.name, p.running = full.path, full.running
 		p.why = strconv.Itoa(full.running) + " of " + strconv.Itoa(full.level.hard) + " running"
 	}
 }

@@ -118,6 +118,7 @@ type waiting struct {
 	queue    string
 	why      string
 	byRule   bool
+	running  int
 	position int
 	maxWait  time.Duration
 	text     bool // its text may be shown
@@ -136,7 +137,7 @@ func (s *session) enterRoom(e *exec) {
 func (s *session) waitsLocked(e *exec) {
 	d := &e.dec
 	s.room = waiting{
-		id: e.id, batch: e.batch, asked: e.asked, class: d.Class, queue: d.QueueName, why: d.QueueWhy, byRule: d.QueueRule,
+		id: e.id, batch: e.batch, asked: e.asked, class: d.Class, queue: d.QueueName, why: d.QueueWhy, byRule: d.QueueRule, running: d.QueueRunning,
 		position: d.Position, maxWait: d.MaxWait, text: d.Audit.Text != policy.TextNone,
 	}
 	s.srv.sessions.moved()

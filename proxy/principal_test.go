@@ -410,6 +410,27 @@ func TestPrincipalIntentIsResolved(t *testing.T) {
 	}
 }
 
+// A statement that a rule holds says so: no full class is to blame.
+func TestRunStatusHeldByRule(t *testing.T) {
+	t.Parallel()
+	d, _ := office(t, policy.Source{Rules: []policy.RuleSource{{ID: "hold", Queue: true, When: policy.Condition{Reads: []string{"forbidden"}}}}})
+	c := d.must(ann())
+	done := make(chan error, 1)
+	go func() { // ends with the statement; joined below
+		_, err := c.Exec(t.Context(), "SELECT 'forbidden'")
+		done <- err
+	}()
+	var at proxy.RunStatus
+	eventually(t, "it waits", func() bool { at, _ = d.RunStatus("r_1"); return at.Statement.Position == 1 })
+	if w := at.Statement; w.Why != "hold" || !w.ByRule || w.Ahead != 0 {
+		t.Errorf("waits: %+v", w)
+	}
+	if err := c.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, <-done, "ERROR 57014")
+}
+
 func TestRunStatusAndAct(t *testing.T) {
 	t.Parallel()
 	d, role := office(t, oneAtATime(time.Minute))
@@ -439,7 +460,7 @@ func TestRunStatusAndAct(t *testing.T) {
 	var at proxy.RunStatus
 	eventually(t, "the second waits", func() bool { at, _ = d.RunStatus("r_2"); return at.Statement.Position == 1 })
 	w := at.Statement
-	if w.State != "queued" || w.Queue != "narrow" || w.Class != "narrow" || w.Why != "1 of 1 running" || w.MaxWait != time.Minute || w.Asked.IsZero() || !w.Started.IsZero() {
+	if w.State != "queued" || w.Queue != "narrow" || w.Class != "narrow" || w.Why != "1 of 1 running" || w.ByRule || w.Ahead != 1 || w.MaxWait != time.Minute || w.Asked.IsZero() || !w.Started.IsZero() {
 		t.Errorf("waits: %+v", w)
 	}
 	if d.Version() == before {

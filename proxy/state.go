@@ -69,6 +69,7 @@ type StatementInfo struct {
 	Position    int       // in the queue, from 1
 	Why         string
 	ByRule      bool // a rule holds it, not a class that is full
+	Ahead       int  // that run in Queue, when it was asked last; 0: its limit does not hold it
 	MaxWait     time.Duration
 	Fingerprint string
 	Text        string // masked; empty where the policy keeps none
@@ -164,7 +165,7 @@ func (s *session) info() (i SessionInfo, st StatementInfo, busy bool) {
 	case s.inRoom:
 		w := &s.room
 		st.Statement, st.Class, st.Asked = w.id, w.class, w.asked
-		st.Queue, st.Position, st.Why, st.ByRule, st.MaxWait = w.queue, w.position, w.why, w.byRule, w.maxWait
+		st.Queue, st.Position, st.Why, st.ByRule, st.Ahead, st.MaxWait = w.queue, w.position, w.why, w.byRule, w.running, w.maxWait
 		st.show(w.batch, w.text)
 	case e != nil:
 		st.Statement, st.Class, st.Asked, st.Started = e.id, e.dec.Class, e.asked, e.began

@@ -247,15 +247,8 @@ func TestWaiting(t *testing.T) {
 	first := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'first'"})
 	h.until("it runs", h.active("first"))
 	second := h.submit(h.ann, query.Request{SQL: "select 2"})
-	run := second
-	for run.Wait == nil || run.Wait.Position == nil {
-		next, err := h.runs.Wait(t.Context(), h.ann, second.ID, run.Version)
-		if err != nil || next.State != query.StateQueued {
-			t.Fatalf("%s %v %+v", next.State, err, next.Error)
-		}
-		run = next
-	}
-	if *run.Wait.Position != 1 || run.Wait.Reason != "slot" || run.Wait.ETAMS != nil || run.Times.Started != nil {
+	run := h.placed(second)
+	if *run.Wait.Position != 1 || *run.Wait.Ahead != 1 || run.Wait.Reason != "slot" || run.Wait.ETAMS != nil || run.Times.Started != nil {
 		t.Errorf("wait %+v", run.Wait)
 	}
 	began := time.Now()
@@ -276,4 +269,43 @@ func TestWaiting(t *testing.T) {
 	if run = h.end(h.ann, fourth.ID); run.State != query.StateSucceeded {
 		t.Errorf("%s %+v", run.State, run.Error)
 	}
+}
+
+// Once some runs of a class went through, who waits is told for about how long:
+// the median of what is ahead.
+func TestWaitingHasAnETA(t *testing.T) {
+	t.Parallel()
+	h := build(t, oneSlot())
+	for range 5 {
+		h.run(h.ann, query.Request{SQL: "select pg_sleep(0.05)"})
+	}
+	first := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'holds the slot'"})
+	h.until("it runs", h.active("holds the slot"))
+	second := h.placed(h.submit(h.ann, query.Request{SQL: "select 2"}))
+	third := h.placed(h.submit(h.ann, query.Request{SQL: "select 3"}))
+	if second.Wait.ETAMS == nil || *second.Wait.ETAMS < 50 {
+		t.Fatalf("wait %+v", second.Wait)
+	}
+	if third.Wait.ETAMS == nil || *third.Wait.ETAMS != 2**second.Wait.ETAMS {
+		t.Errorf("the next in line: %+v after %d ms", third.Wait, *second.Wait.ETAMS)
+	}
+	for _, run := range []query.Run{first, second, third} {
+		if _, err := h.runs.Cancel(t.Context(), h.ann, run.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		h.end(h.ann, run.ID)
+	}
+}
+
+// placed waits until a run has a place in the door's queue.
+func (h *house) placed(run query.Run) query.Run {
+	h.t.Helper()
+	for run.Wait == nil || run.Wait.Position == nil {
+		next, err := h.runs.Wait(h.t.Context(), h.ann, run.ID, run.Version)
+		if err != nil || next.State != query.StateQueued {
+			h.t.Fatalf("%s %v %+v", next.State, err, next.Error)
+		}
+		run = next
+	}
+	return run
 }

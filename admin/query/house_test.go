@@ -75,7 +75,7 @@ func (s statusPort) RunStatus(run string) (query.Status, bool) {
 	case !st.Started.IsZero():
 		return query.Status{Running: true, Class: st.Class}, true
 	}
-	return query.Status{Queued: true, Class: st.Class, Wait: query.Wait{Reason: "slot", Position: &st.Position, Class: st.Queue, Detail: st.Why}}, true
+	return query.Status{Queued: true, Class: st.Class, Wait: query.Wait{Reason: "slot", Position: &st.Position, Ahead: &st.Ahead, Class: st.Queue, Detail: st.Why}}, true
 }
 
 // rightsPort meets query.Rights.

@@ -58,8 +58,10 @@ func (s officeStatuses) RunStatus(run string) (query.Status, bool) {
 		return out, true
 	}
 	out.Queued = true
-	position := st.Position
-	out.Wait = query.Wait{Reason: waitReason(st), Position: &position, Class: st.Queue, Detail: st.Why}
+	out.Wait = query.Wait{Reason: waitReason(st), Position: &st.Position, Class: st.Queue, Detail: st.Why}
+	if st.Ahead > 0 {
+		out.Wait.Ahead = &st.Ahead
+	}
 	return out, true
 }
 

@@ -191,7 +191,7 @@ export const t = {
       target_down: 'the warehouse is away',
       starting: 'starting',
     },
-    queued: (position: number, ahead: number | null) => (ahead === null ? `Queued: place ${position}` : `Queued: place ${position}, ${ahead} ahead`),
+    queued: (position: number, ahead: number | null) => (ahead === null ? `Queued: place ${position}` : `Queued: place ${position}, ${ahead} running`),
     queuedPlain: 'Queued',
     eta: (text: string) => `about ${text}`,
     running: 'Running',
