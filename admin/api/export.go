@@ -64,6 +64,9 @@ func (a *API) exportAs(name string) func(context.Context, *admin.Caller, *export
 		}
 		x, err := a.cfg.Runs.Export(ctx, c, in.ID, query.ExportRequest{
 			Statement: in.Statement, Options: options,
+			Unsent: func(etag string) bool {
+				return requestOf(ctx).Method == http.MethodHead || noneMatch(in.NoneMatch, quoted(etag))
+			},
 		})
 		if err != nil {
 			return nil, err

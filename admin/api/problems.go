@@ -70,6 +70,7 @@ var kinds = map[string]kind{
 	"query-only":              {403, admin.Forbidden, "The token runs saved queries only", "It is bound to saved queries. Name one of them, or take another token."},
 	"version-not-released":    {403, admin.Forbidden, "This version is not released", "The token runs the version it was made for and those released to its service. Whoever holds the service can release another: POST /queries/{id}/release."},
 	"share-not-allowed":       {403, admin.Forbidden, "They may not read it", "A result is shown only to those who may read what the run read. Ask an administrator for a grant."},
+	"share-not-yet":           {409, admin.Conflict, "It can't be shared yet", "Nobody can tell what the run read until it has ended. One that never began is its owner's alone."},
 	"exists":                  {409, admin.Conflict, "It is there already", "Another has this name. Take a new one, or change the one there is."},
 	"disabled":                {409, admin.Conflict, "The account is closed", "Enable it first."},
 	"last-admin":              {409, admin.Conflict, "The last administrator", "Somebody must decide about people. Make somebody else an admin of all warehouses first."},

@@ -51,7 +51,7 @@ func (a *access) of(ctx context.Context, c *admin.Caller, rec *Record) (standing
 		return stranger, nil
 	}
 	if c.ID == rec.OwnerID {
-		return owner, nil
+		return owner, a.actorMay(ctx, c, rec)
 	}
 	if !c.Scopes.Has(admin.ScopeRunsRead) || c.Queries != nil || !mayUse(c, rec.Target) {
 		return stranger, nil
@@ -65,13 +65,16 @@ func (a *access) of(ctx context.Context, c *admin.Caller, rec *Record) (standing
 	if err != nil {
 		return stranger, fmt.Errorf("find viewers: %w", err)
 	}
+	if rec.Origin == nil {
+		return stranger, nil
+	}
 	open, err := a.policyLets(ctx, subjectOf(c), rec)
 	switch {
 	case err != nil || !open:
 		return stranger, err
 	case named:
 		return viewer, a.actorMay(ctx, c, rec)
-	case rec.Origin == nil || rec.Origin.OwnerOnly != "":
+	case rec.Origin.OwnerOnly != "" || rec.State != StateSucceeded: // an error may quote what a row holds
 		return stranger, nil
 	}
 	if open, err = a.warehouseLets(ctx, c.Login, rec); err != nil || !open {
@@ -83,10 +86,15 @@ func (a *access) of(ctx context.Context, c *admin.Caller, rec *Record) (standing
 // errActor: the service that acts for the caller may not read it itself.
 var errActor = errors.New("the actor may not")
 
-// actorMay asks for the service that acts for the caller as well.
+// actorMay asks for the service that acts for the caller as well: of what it did
+// not run itself it sees what the policy lets it read, and nothing that is its
+// owner's alone.
 func (a *access) actorMay(ctx context.Context, c *admin.Caller, rec *Record) error {
-	if c.Actor == nil {
+	if c.Actor == nil || c.ID == rec.OwnerID && c.Actor.ID == rec.ActorID {
 		return nil
+	}
+	if rec.Origin == nil || rec.Origin.OwnerOnly != "" {
+		return errActor
 	}
 	open, err := a.policyLets(ctx, subjectOf(c.Actor), rec)
 	if err == nil && !open {
@@ -116,9 +124,7 @@ func (a *access) target(name string) (Target, bool) {
 	return a.cfg.Targets[i], true
 }
 
-// policyLets asks the policy, as it is now, for what the run read; without a
-// record of that it asks for nothing and says yes only to what a viewer named
-// by the owner may see.
+// policyLets asks the policy, as it is now, for what the run read.
 func (a *access) policyLets(ctx context.Context, who policy.Subject, rec *Record) (bool, error) {
 	t, found := a.target(rec.Target)
 	if a.cfg.Rights == nil || !found {
@@ -126,7 +132,7 @@ func (a *access) policyLets(ctx context.Context, who policy.Subject, rec *Record
 	}
 	o := rec.Origin
 	if o == nil {
-		o = &Origin{}
+		return false, nil
 	}
 	may, err := a.cfg.Rights.MayRead(ctx, who, t, o.relations(t.Database), o.functions())
 	if err != nil {

@@ -42,6 +42,13 @@ func TestWhoMayOpenARun(t *testing.T) {
 		{"a view whose base is closed", "select * from " + r + ".view", false, false},
 		{"a function that nobody trusts", "select " + r + ".f()", false, true},
 		{"monitoring", "select pid from pg_stat_activity", false, true},
+		{"the function behind a monitoring view", "select * from pg_lock_status()", false, true},
+		{"another", "select * from pg_stat_get_activity(null)", false, true},
+		{"settings by function", "select * from pg_show_all_settings()", false, true},
+		{"a setting", "select current_setting('search_path')", false, true},
+		{"settings", "show all", false, true},
+		{"a plan", "explain select * from " + r + ".open", true, false},
+		{"the plan of a closed table", "explain select * from " + r + ".closed", false, false},
 		{"a name that may mean another", "select * from information_schema.tables", false, true},
 	} {
 		run := h.run(h.ann, query.Request{SQL: c.sql})
@@ -61,8 +68,89 @@ func TestWhoMayOpenARun(t *testing.T) {
 		}
 	}
 	page, err := h.runs.List(t.Context(), h.bob, query.Filter{Submitter: "ann"})
-	if err != nil || len(page.Runs) != 2 {
+	if err != nil || len(page.Runs) != 3 {
 		t.Errorf("bob lists %d of ann's runs: %v", len(page.Runs), err)
+	}
+}
+
+// A run of several statements is open to whom all of them are: not before the
+// record tells of all, and not where one used what is the owner's alone.
+func TestWhoMayOpenARunOfMany(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	r, other := h.role, h.role+"_other"
+	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"),
+		"CREATE TABLE "+r+".open AS SELECT 1 AS id", "CREATE TABLE "+r+".closed AS SELECT 'planted' AS word",
+		"GRANT USAGE ON SCHEMA "+r+" TO "+other, "GRANT SELECT ON "+r+".open TO "+other)
+	h.learn()
+	rows := func(run query.Run, statement int) string {
+		_, err := h.runs.Rows(t.Context(), h.bob, run.ID, query.RowsRequest{Statement: statement})
+		return slug(err)
+	}
+	h.journal.show(1) // the rest is written a moment late
+	late := h.run(h.ann, query.Request{Multi: true, SQL: "select * from " + r + ".open; select * from " + r + ".closed"})
+	if got, run := rows(late, 1), must(t, must1(h.runs.Get(t.Context(), h.ann, late.ID)), nil); got != "not-found" || run.ViewersOnly == nil || !strings.Contains(*run.ViewersOnly, "not recorded yet") {
+		t.Errorf("half recorded: bob %q, %v", got, run.ViewersOnly)
+	}
+	h.journal.show(0)
+	if run := h.recorded(late.ID); run.ViewersOnly != nil || rows(late, 0) != "not-found" {
+		t.Errorf("recorded: %v", run.ViewersOnly)
+	}
+	for name, sql := range map[string]string{
+		"a temporary table": "create temp table t as select * from " + r + ".closed; select * from t",
+		"a block of code":   "do $$ begin end $$; select * from " + r + ".open",
+	} {
+		run := h.run(h.ann, query.Request{Multi: true, Access: query.ReadWrite, SQL: sql})
+		if run.State != query.StateSucceeded {
+			t.Fatalf("%s: %s %+v", name, run.State, run.Error)
+		}
+		if run = h.recorded(run.ID); run.ViewersOnly == nil || rows(run, 1) != "not-found" {
+			t.Errorf("%s: %v", name, run.ViewersOnly)
+		}
+	}
+	both := h.recorded(h.run(h.ann, query.Request{Multi: true, SQL: "begin; select * from " + r + ".open; select 2; commit"}).ID)
+	if both.ViewersOnly != nil || rows(both, 1) != "" || rows(both, 2) != "" {
+		t.Errorf("a transaction: %v, bob %q, %q", both.ViewersOnly, rows(both, 1), rows(both, 2))
+	}
+}
+
+// A named viewer sees a run that went wrong, if the policy lets him read what it
+// read; not while it runs, and not where the record does not tell.
+func TestViewersOfWhatWentWrong(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{Rules: []policy.RuleSource{{
+		ID: "sales-no-hr", When: policy.Condition{Team: []string{"sales"}, Reads: []string{"*.hr"}}, Deny: "no",
+	}, {ID: "nobody", When: policy.Condition{Reads: []string{"*.banned"}}, Deny: "no"}}})
+	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"), "CREATE TABLE "+h.role+".hr AS SELECT 'planted' AS word", "CREATE TABLE "+h.role+".open AS SELECT 'x' AS word")
+	h.learn()
+	running := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60) from " + h.role + ".hr"})
+	h.until("it runs", h.active("pg_sleep(60) from "+h.role))
+	if err := h.runs.AddViewer(t.Context(), h.ann, running.ID, "bob"); slug(err) != "share-not-yet" {
+		t.Errorf("while it runs: %v", err)
+	}
+	if _, err := h.runs.Cancel(t.Context(), h.ann, running.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.end(h.ann, running.ID)
+	for _, c := range []struct{ name, sql, may string }{
+		{"what he may not read", "select word::int from " + h.role + ".hr", "share-not-allowed"},
+		{"what he may read", "select word::int from " + h.role + ".open", ""},
+		{"what never ran", "select id from " + h.role + ".banned", "share-not-yet"},
+	} {
+		run := h.run(h.ann, query.Request{SQL: c.sql})
+		if run.State != query.StateFailed {
+			t.Fatalf("%s: %s", c.name, run.State)
+		}
+		if c.may != "share-not-yet" {
+			run = h.recorded(run.ID)
+		}
+		if err := h.runs.AddViewer(t.Context(), h.ann, run.ID, "bob"); slug(err) != c.may {
+			t.Errorf("%s: shared: %v", c.name, err)
+		}
+		_, err := h.runs.Get(t.Context(), h.bob, run.ID)
+		if got := err == nil; got != (c.may == "") {
+			t.Errorf("%s: opened: %v", c.name, err)
+		}
 	}
 }
 
@@ -75,7 +163,7 @@ func (h *house) recorded(id string) query.Run {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		if run.ViewersOnly == nil || !strings.Contains(*run.ViewersOnly, "not recorded yet") {
+		if run.ViewersOnly == nil || !strings.Contains(*run.ViewersOnly, "not recorded yet") && !strings.Contains(*run.ViewersOnly, "would have read") {
 			return run
 		}
 		if time.Now().After(end) {
@@ -193,6 +281,34 @@ func TestOnBehalf(t *testing.T) {
 	}
 	if _, err := h.runs.Submit(t.Context(), &acting, query.Request{SQL: "select 1", Access: query.ReadWrite}); slug(err) != "idempotency-key-missing" {
 		t.Errorf("a service writes without a key: %v", err)
+	}
+}
+
+// Who acts for somebody reads of their stored results what both may read.
+func TestOnBehalfReadsWhatBothMay(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{Rules: []policy.RuleSource{{ID: "no-robots", When: policy.Condition{User: []string{"bot"}, Reads: []string{"*.hr"}}, Deny: "no"}}})
+	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"), "CREATE TABLE "+h.role+".hr (id int)", "CREATE TABLE "+h.role+".open (id int)")
+	h.learn()
+	bot := &admin.Caller{Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: "bot", Via: "api", Scopes: admin.AllScopes(), Roles: map[string]admin.Role{"*": admin.RoleMember}}
+	acting := *h.ann
+	acting.Actor, acting.Token, acting.Via = bot, "k_1", "api"
+	for _, c := range []struct{ name, sql, slug string }{
+		{"what the service is denied", "select * from " + h.role + ".hr", "not-found"},
+		{"what both may read", "select * from " + h.role + ".open", ""},
+		{"what is its owner's alone", "select pid from pg_stat_activity", "not-found"},
+	} {
+		run := h.recorded(h.run(h.ann, query.Request{SQL: c.sql}).ID)
+		if _, err := h.runs.Rows(t.Context(), &acting, run.ID, query.RowsRequest{}); slug(err) != c.slug {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if _, err := h.runs.Get(t.Context(), &acting, run.ID); slug(err) != c.slug {
+			t.Errorf("%s: its SQL: %v", c.name, err)
+		}
+	}
+	own := h.run(&acting, query.Request{SQL: "select pid from pg_stat_activity"})
+	if _, err := h.runs.Rows(t.Context(), &acting, own.ID, query.RowsRequest{}); err != nil {
+		t.Errorf("what it ran itself: %v", err)
 	}
 }
 

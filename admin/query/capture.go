@@ -19,6 +19,8 @@ var (
 	errEnough = errors.New("enough rows")
 	// errTooMany: the limit is reached, and the request said to fail then.
 	errTooMany = errors.New("more rows than the limit")
+	// errUndone: a COMMIT ended a transaction that had failed.
+	errUndone = errors.New("the transaction had failed and was rolled back")
 	// errNotKept: the rows cannot be stored.
 	errNotKept = errors.New("the result cannot be stored")
 )

@@ -82,6 +82,9 @@ func (s *Runs) statement(ctx context.Context, l *live, i int, conn Conn, key sec
 	if s.cfg.Statuses == nil {
 		s.start(ctx, l)
 	}
+	if conn.InTransaction() {
+		p.proven = false // to cancel it would undo what the transaction wrote before
+	}
 	c := &capture{s: s, l: l, index: i, proven: p.proven, key: key, meter: m, ctx: ctx}
 	m.phase.Store(phaseRunning)
 	tag, err := conn.Query(ctx, p.sql, p.oids, p.values, c)
@@ -92,6 +95,13 @@ func (s *Runs) statement(ctx context.Context, l *live, i int, conn Conn, key sec
 	}
 	if err == nil {
 		err = kept
+	}
+	switch {
+	case err != nil:
+	case p.commit && tag == "ROLLBACK":
+		err = errUndone
+	case result.Truncated != nil && l.rec.OnLimit == Fail && conn.InTransaction():
+		err = errTooMany // with the transaction, which the end of the run rolls back
 	}
 	if err != nil {
 		fail := s.failure(ctx, l, p, err)
@@ -167,13 +177,13 @@ func (s *Runs) close(ctx context.Context, l *live, r *Run) {
 	if err := s.sealOutcome(rec, r); err != nil {
 		s.cfg.Log.ErrorContext(ctx, "outcome cannot be sealed", slog.String("run", rec.ID), slog.Any("error", err))
 	}
+	rec.Origin = s.access.origin(ctx, rec, r.Statements)
 	if !hadRows(r) {
 		rec.RowsKey = nil
 		return
 	}
 	rec.Expires = rec.Finished.Add(s.cfg.Bounds.KeepRows)
 	r.ExpiresAt = optional(rec.Expires)
-	rec.Origin = s.access.origin(ctx, rec)
 }
 
 // store writes the record. What the owner changed meanwhile (title, pin) stays.

@@ -20,6 +20,11 @@ func (s *Runs) failure(ctx context.Context, l *live, p *planned, err error) *Run
 			Code: CodeLimit, Message: fmt.Sprintf("The result passes its limit of %d rows or %d bytes.", l.rec.Limits.MaxRows, l.rec.Limits.MaxBytes),
 			Hint: "Add a LIMIT or a WHERE, raise the limit, or let it be cut (on_limit: truncate).",
 		}
+	case errors.Is(err, errUndone):
+		return &RunError{
+			Code: CodeSQL, SQLState: "25P02", Message: "The transaction had failed, so COMMIT rolled it back: nothing that it wrote is there.",
+			Hint: "Look at what its statements say, mend that, and run it again.",
+		}
 	case errors.Is(err, errNotKept):
 		s.cfg.Log.ErrorContext(ctx, "result cannot be stored", slog.String("run", l.rec.ID), slog.Any("error", err))
 		return notKept(p, err)

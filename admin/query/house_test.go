@@ -107,6 +107,7 @@ type journal struct {
 	mu     sync.Mutex
 	events []audit.Event
 	fail   error
+	shown  int
 }
 
 func (j *journal) Record(_ context.Context, e *audit.Event) error {
@@ -139,7 +140,21 @@ func (j *journal) of(kind audit.Kind, run string) []audit.Event {
 }
 
 func (j *journal) Intents(_ context.Context, run string, _ time.Time) ([]audit.Event, error) {
-	return j.of(audit.KindIntent, run), nil
+	events := j.of(audit.KindIntent, run)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.shown > 0 && len(events) > j.shown {
+		events = events[:j.shown]
+	}
+	return events, nil
+}
+
+// show makes the record tell of so many statements of a run and no more, as if
+// the rest were still on its way; 0: of all.
+func (j *journal) show(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.shown = n
 }
 
 // peoplePort meets query.People and query.Services.

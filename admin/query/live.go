@@ -32,6 +32,7 @@ type planned struct {
 
 	kind   string
 	proven bool // it only reads, by proof: it may be cancelled at a limit
+	commit bool // it is a COMMIT
 }
 
 // snapshot returns the run now, and the channel that closes with its next change.

@@ -61,6 +61,7 @@ func (s *Runs) Cancel(ctx context.Context, c *admin.Caller, id, reason string) (
 	out, err := s.view(ctx, c, rec, st)
 	if st == stranger { // an operator sees that it ends, not what it was
 		out.SQL, out.Params, out.Statements, out.Error, out.Can.SQL, out.Can.Rows = nil, []Param{}, []Statement{}, nil, false, false
+		out.Title, out.Tags, out.Query, out.Progress = "", map[string]string{}, nil, nil
 	}
 	return out, err
 }
@@ -212,6 +213,9 @@ func (s *Runs) AddViewer(ctx context.Context, c *admin.Caller, id, login string)
 	rec, err := s.owned(ctx, c, id)
 	if err != nil {
 		return err
+	}
+	if rec.Origin == nil {
+		return admin.Errorf(admin.Conflict, "share-not-yet", "Nobody can tell yet what this run read. Share it when it has ended; one that never began can't be shown to others.")
 	}
 	p, err := s.cfg.People.PersonByLogin(ctx, login)
 	if errors.Is(err, admin.ErrAbsent) {

@@ -268,7 +268,9 @@ func (s *Runs) Export(ctx context.Context, c *admin.Caller, id string, req Expor
 	if err != nil {
 		return nil, err
 	}
-	if err := s.release(ctx, c, o, req); err != nil {
+	etag := o.etag("export", fmt.Sprintf("%+v", req.Options))
+	unsent := req.Unsent != nil && req.Unsent(etag)
+	if err := s.release(ctx, c, o, req, unsent); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
 	name := "run-" + strings.TrimPrefix(id, admin.PrefixRun)
@@ -277,12 +279,12 @@ func (s *Runs) Export(ctx context.Context, c *admin.Caller, id string, req Expor
 	}
 	return &Export{
 		ContentType: format.ContentType(req.Format), Filename: name + format.Extension(req.Format), RowCount: o.source.Count(),
-		Truncated: o.result.Truncated, ETag: o.etag("export", fmt.Sprintf("%+v", req.Options)), open: o, opts: req.Options,
+		Truncated: o.result.Truncated, ETag: etag, open: o, opts: req.Options,
 	}, nil
 }
 
-// release charges and records a result that leaves the house.
-func (s *Runs) release(ctx context.Context, c *admin.Caller, o *opened, req ExportRequest) error {
+// release charges and records a result that leaves the house, or would.
+func (s *Runs) release(ctx context.Context, c *admin.Caller, o *opened, req ExportRequest, unsent bool) error {
 	if err := format.Available(req.Format, o.source); err != nil {
 		e := admin.Errorf(admin.Unprocessable, "format-unavailable", "%s.", err.Error())
 		if errors.Is(err, format.ErrTooManyRows) {
@@ -291,7 +293,7 @@ func (s *Runs) release(ctx context.Context, c *admin.Caller, o *opened, req Expo
 		e.Extra = map[string]any{"formats": format.Formats(o.source)}
 		return e
 	}
-	if s.cfg.Meter != nil {
+	if s.cfg.Meter != nil && !unsent {
 		t, _ := s.access.target(o.rec.Target)
 		if err := s.cfg.Meter.ChargeRows(ctx, principalOf(c), t, o.rec.Origin.relations(t.Database), o.source.Count()); err != nil {
 			if _, ours := errors.AsType[*admin.Error](err); ours {
@@ -303,7 +305,10 @@ func (s *Runs) release(ctx context.Context, c *admin.Caller, o *opened, req Expo
 		}
 	}
 	e := s.entry(c, audit.KindResultExport, o.rec)
-	e.StatementID, e.Rows, e.BytesOut, e.Mode = uint64(req.Statement), o.source.Count(), o.source.Raw(), req.Format
+	e.StatementID, e.Mode = uint64(req.Statement), req.Format
+	if !unsent {
+		e.Rows, e.BytesOut = o.source.Count(), o.source.Raw()
+	}
 	return s.journal(ctx, &e)
 }
 

@@ -13,16 +13,21 @@ import (
 // Why a run is for its owner, and viewers he names, alone.
 const (
 	ownerUnrecorded = "where its rows came from is not recorded yet"
+	ownerFailed     = "it did not succeed, and an error may quote what a row holds"
+	ownerUnrun      = "it did not succeed, and what it would have read is not recorded"
 	ownerUnread     = "not all that it does could be read from its text"
 	ownerUnresolved = "the tables it read could not all be named for certain"
 	ownerTemp       = "it used a temporary table"
-	ownerMonitoring = "it read a view that shows each user something else"
+	ownerMonitoring = "it read what the warehouse shows each user differently"
 	ownerFunction   = "it called a function that may read more than its text says"
 )
 
-// origin finds what the door recorded of a run; nil: not all of it is there.
-func (a *access) origin(ctx context.Context, rec *Record) *Origin {
-	if a.cfg.Intents == nil {
+// origin finds what the door recorded of a run; nil: not all of it is there. The
+// record is written a moment late and in order, so it is whole when it holds an
+// intent for each statement that was sent.
+func (a *access) origin(ctx context.Context, rec *Record, statements []Statement) *Origin {
+	sent := slices.DeleteFunc(slices.Clone(statements), func(st Statement) bool { return st.State == StatementPending || st.State == StatementSkipped })
+	if a.cfg.Intents == nil || len(sent) == 0 {
 		return nil
 	}
 	events, err := a.cfg.Intents.Intents(ctx, rec.ID, rec.Submitted)
@@ -30,10 +35,14 @@ func (a *access) origin(ctx context.Context, rec *Record) *Origin {
 		a.log.WarnContext(ctx, "intents of a run cannot be read", slog.String("run", rec.ID), slog.Any("error", err))
 		return nil
 	}
-	if len(events) == 0 {
+	if len(events) < len(sent) {
 		return nil
 	}
-	return originOf(events)
+	o := originOf(events)
+	for i := range sent {
+		o.close(ownerMonitoring, shows(&sent[i]))
+	}
+	return o
 }
 
 // originOf joins what a run's statements read. What is not sure is for the
@@ -49,6 +58,7 @@ func originOf(events []audit.Event) *Origin {
 		}
 		for _, f := range e.ResolvedFunctions {
 			o.close(ownerFunction, strings.HasPrefix(f, "?") || !builtin(f))
+			o.close(ownerMonitoring, tells(f))
 			o.Functions = append(o.Functions, f)
 		}
 	}
@@ -95,6 +105,28 @@ func monitoring(schema, table string) bool {
 		return true // it lists what the asker may see
 	}
 	return false
+}
+
+// tells reports whether a function of the server tells of its users, sessions or
+// settings: the views that show those are made of such.
+func tells(function string) bool {
+	name := strings.TrimPrefix(function, "pg_catalog.")
+	for _, prefix := range []string{
+		"pg_stat_get_", "pg_show_", "pg_lock", "pg_blocking_pids", "pg_safe_snapshot_blocking_pids", "pg_cursor", "pg_prepared_", "pg_ls_",
+		"pg_hba_file_rules", "pg_ident_file_mappings", "pg_current_logfile", "pg_get_replication", "pg_get_wal", "pg_get_backend_memory_contexts",
+		"pg_get_shmem", "pg_listening_channels", "pg_notification_queue", "pg_my_temp_schema", "current_setting", "has_", "pg_has_role",
+		"row_security_active", "inet_client", "current_query",
+	} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// shows reports whether a statement printed settings, as SHOW does.
+func shows(st *Statement) bool {
+	return st.Kind == policy.KindUtility.String() && st.Result != nil && len(st.Result.Columns) > 0
 }
 
 // builtin reports whether a resolved function is the server's own.

@@ -79,10 +79,14 @@ const originPatience = time.Hour
 
 // refreshOrigin looks again for where a result came from.
 func (s *Runs) refreshOrigin(ctx context.Context, rec *Record) {
-	if rec.Origin != nil || rec.RowsKey == nil || !rec.State.Terminal() || s.now().Sub(rec.Finished) > originPatience {
+	if rec.Origin != nil || rec.Deleted || !rec.State.Terminal() || s.now().Sub(rec.Finished) > originPatience {
 		return
 	}
-	o := s.access.origin(ctx, rec)
+	run, err := s.load(rec)
+	if err != nil {
+		return // whoever needs it reads it again, and is told
+	}
+	o := s.access.origin(ctx, rec, run.Statements)
 	if o == nil {
 		return
 	}
@@ -125,8 +129,15 @@ func (s *Runs) view(ctx context.Context, c *admin.Caller, rec *Record, st standi
 
 // why tells why a run is its owner's and named viewers' alone; empty: it is not.
 func why(rec *Record) string {
-	if rec.Origin == nil {
+	switch {
+	case rec.Deleted:
+		return ""
+	case rec.Origin == nil && rec.State.Terminal() && rec.State != StateSucceeded:
+		return ownerUnrun
+	case rec.Origin == nil:
 		return ownerUnrecorded
+	case rec.State != StateSucceeded && rec.Origin.OwnerOnly == "":
+		return ownerFailed
 	}
 	return rec.Origin.OwnerOnly
 }

@@ -48,6 +48,10 @@ type Chart struct {
 // ExportRequest asks for a whole result in a format.
 type ExportRequest struct {
 	Statement int
+	// Unsent says that no row will leave: the client has this version of the
+	// result, or asks for its headers only. It is recorded, and not charged. Nil:
+	// all leave.
+	Unsent func(etag string) bool
 
 	format.Options
 }

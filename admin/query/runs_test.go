@@ -78,6 +78,32 @@ func TestALimitOnAWriteCommitsAndSaysSo(t *testing.T) {
 	}
 }
 
+// Within a transaction nothing is ended at a limit: that would undo what was
+// written before. Who wants that says so.
+func TestALimitInATransaction(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	h.run(h.ann, query.Request{SQL: "create table " + h.role + ".t as select 1 as id", Access: query.ReadWrite})
+	req := query.Request{
+		Multi: true, Access: query.ReadWrite, Limits: query.Limits{MaxRows: 10},
+		SQL: "begin; delete from " + h.role + ".t; select * from generate_series(1, 20000) g; commit",
+	}
+	count := func() string { return h.rows(h.ann, h.run(h.ann, query.Request{SQL: "select count(*) from " + h.role + ".t"}).ID, 0)[0][0] }
+	failing := req
+	failing.OnLimit = query.Fail
+	run := h.run(h.ann, failing)
+	if run.State != query.StateFailed || run.Error.Code != query.CodeLimit || count() != "=1" {
+		t.Errorf("on_limit fail: %s %+v, %s rows", run.State, run.Error, count())
+	}
+	run = h.run(h.ann, req)
+	if res := run.Statements[2].Result; run.State != query.StateSucceeded || res.RowCount != 10 || res.Truncated == nil || run.Statements[3].Result.CommandTag != "COMMIT" {
+		t.Errorf("%s %+v %+v", run.State, run.Error, run.Statements)
+	}
+	if got := count(); got != "=0" {
+		t.Errorf("the DELETE is lost: %s rows", got)
+	}
+}
+
 // A select that only reads is ended at its limit: two billion rows take no time.
 func TestALimitOnAReadEndsIt(t *testing.T) {
 	t.Parallel()

@@ -262,7 +262,7 @@ func (s *Runs) plan(target Target, req *Request, values map[string]value) ([]pla
 			if st.Features&policy.FeatCopyWire != 0 {
 				return nil, admin.Errorf(admin.Unprocessable, "copy-not-possible", "COPY from STDIN or to STDOUT needs a client of its own, such as psql. Use SELECT and download the result.")
 			}
-			p.kind, p.proven = st.Kind.String(), onlyReads(st)
+			p.kind, p.proven, p.commit = st.Kind.String(), onlyReads(st), st.Tx == policy.TxCommit
 		}
 		out = append(out, p)
 	}
