@@ -181,7 +181,7 @@ func (o *Office) Still(ctx context.Context, c *Caller) (*Caller, error) {
 		}
 		return o.OnBehalf(ctx, actor, c.Login)
 	}
-	if c.Via == ViaCLI && c.ID == operatorLogin {
+	if c.AtTheMachine() {
 		return c, nil
 	}
 	var now *Caller

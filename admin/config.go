@@ -13,8 +13,9 @@ type Config struct {
 	Vault     Vault
 	Passwords Passwords
 	Verifiers Verifiers
-	Revoker   Revoker    // nil: nothing goes on elsewhere, as in a command
-	Directory *Directory // refreshed after each change; nil: none in this process
+	Revoker   Revoker      // nil: nothing goes on elsewhere, as in a command
+	Queries   SavedQueries // nil: there are none, and no token is bound to any
+	Directory *Directory   // refreshed after each change; nil: none in this process
 	Log       *slog.Logger
 
 	SessionIdle time.Duration // a page session that is silent for so long ends; 0: 12 h

@@ -17,6 +17,9 @@ func Operator() *Caller {
 	}
 }
 
+// AtTheMachine reports whether the caller is the operator of the machine itself.
+func (c *Caller) AtTheMachine() bool { return c.Via == ViaCLI && c.ID == operatorLogin }
+
 // FirstAdmin makes a login an admin of all targets, adds the person if they are
 // not there, and returns the secret of a link by which they sign in. It is how
 // a house begins, and how it opens again when no admin is left.

@@ -25,6 +25,13 @@ type Verifiers interface {
 	New(password string, salt []byte) (string, error)
 }
 
+// SavedQueries knows the saved queries that a token can be bound to.
+type SavedQueries interface {
+	// Bindable returns an error for the caller unless each of the queries is open
+	// to them and has that version.
+	Bindable(ctx context.Context, c *Caller, queries map[string]int) error
+}
+
 // Revoker ends what goes on under ids that no longer hold: sessions at the
 // door, runs, event streams, downloads. Ids are those of Caller.Principals.
 type Revoker interface {

@@ -95,6 +95,9 @@ func (o *Office) AddToken(ctx context.Context, c *Caller, in NewToken) (Secret, 
 	if err := in.validate(); err != nil {
 		return Secret{}, nil, err
 	}
+	if err := o.bindable(ctx, c, in.Queries); err != nil {
+		return Secret{}, nil, err
+	}
 	var secret Secret
 	t := &Token{ID: NewID(PrefixToken), Name: in.Name, Scopes: in.Scopes, Targets: in.Targets, Queries: in.Queries, CIDRs: in.CIDRs, By: c.Login}
 	err := o.change(ctx, c, func(tx Tx) (note, error) {
@@ -117,6 +120,18 @@ func (o *Office) AddToken(ctx context.Context, c *Caller, in NewToken) (Secret, 
 		return Secret{}, nil, err
 	}
 	return secret, t.shown(), nil
+}
+
+// bindable refuses queries that are not the caller's to bind a token to: by
+// their ids alone they would be open to whoever has the token.
+func (o *Office) bindable(ctx context.Context, c *Caller, queries map[string]int) error {
+	if len(queries) == 0 {
+		return nil
+	}
+	if o.cfg.Queries == nil {
+		return invalid("/queries", "There are no saved queries here.")
+	}
+	return o.cfg.Queries.Bindable(ctx, c, queries)
 }
 
 // shown is the token without its hash.

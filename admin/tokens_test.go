@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -381,5 +382,37 @@ func TestServiceID(t *testing.T) {
 	for _, name := range []string{"nobody", "ana", "s_0000000000000000", ana.Caller.ID} {
 		_, err := h.ServiceID(t.Context(), h.root, name)
 		code(t, name, err, admin.NotFound)
+	}
+}
+
+// bindable is a library of saved queries that lets a token be bound to one.
+type bindable string
+
+func (b bindable) Bindable(_ context.Context, _ *admin.Caller, queries map[string]int) error {
+	for id := range queries {
+		if id != string(b) {
+			return admin.Errorf(admin.Unprocessable, "version-unknown", "There is no such query.")
+		}
+	}
+	return nil
+}
+
+// A token is bound only to what the library lets its maker bind it to.
+func TestTokensAreBoundToWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	open, shut := admin.NewID(admin.PrefixQuery), admin.NewID(admin.PrefixQuery)
+	h := newHouse(t, func(c *admin.Config) { c.Queries = bindable(open) })
+	token := func(id string) admin.NewToken {
+		return admin.NewToken{Name: "x", Days: 1, Scopes: admin.Scopes{admin.ScopeQueriesRun}, Queries: map[string]int{id: 1}}
+	}
+	if _, _, err := h.AddToken(t.Context(), h.root, token(open)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := h.AddToken(t.Context(), h.root, token(shut)); admin.CodeOf(err) != admin.Unprocessable {
+		t.Errorf("shut: %v", err)
+	}
+	without := newHouse(t)
+	if _, _, err := without.AddToken(t.Context(), without.root, token(open)); admin.CodeOf(err) != admin.Invalid {
+		t.Errorf("without saved queries: %v", err)
 	}
 }

@@ -61,6 +61,13 @@ func (r revoker) Revoke(ids ...string) {
 	}
 }
 
+// saved knows the saved queries.
+type saved struct{ h *house }
+
+func (s saved) Bindable(ctx context.Context, c *admin.Caller, queries map[string]int) error {
+	return s.h.door.library.Bindable(ctx, c, queries)
+}
+
 func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 	t.Helper()
 	h := &house{T: t, journal: &journal{}, revoked: &notify.Revocations{}, log: &buffer{}}
@@ -85,7 +92,7 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 		t.Fatal(err)
 	}
 	h.office, err = admin.New(t.Context(), admin.Config{
-		Store: sqldb.NewPeople(db), Journal: h.journal, Vault: vault, Passwords: passwords, Verifiers: verifiers{}, Revoker: revoker{h}, Log: log, Provision: true,
+		Store: sqldb.NewPeople(db), Journal: h.journal, Vault: vault, Passwords: passwords, Verifiers: verifiers{}, Revoker: revoker{h}, Queries: saved{h}, Log: log, Provision: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -78,6 +78,7 @@ var kinds = map[string]kind{
 	"team-holds-services":     {409, admin.Conflict, "The team holds services", "Give its services to another team first."},
 	"page-too-large":          {413, admin.TooLarge, "The page is too large", "Ask for fewer rows at a time, or take the whole result as a download."},
 	"params-too-large":        {413, admin.TooLarge, "The parameters are too large", "Load large lists into a table and join it."},
+	"saved-already":           {422, admin.Unprocessable, "It is saved already", "A saved query stays one. Fork it for a draft."},
 	"sql-empty":               {422, admin.Unprocessable, "No statement", "The SQL has nothing to run."},
 	"copy-not-possible":       {422, admin.Unprocessable, "COPY needs another client", "Take psql for COPY from STDIN or to STDOUT, or use SELECT and download the result."},
 	"param-choice":            {422, admin.Unprocessable, "Not one of the choices", "The saved query declares which values the parameter may have."},

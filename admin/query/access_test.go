@@ -525,3 +525,54 @@ func TestCatalogAndExplain(t *testing.T) {
 		t.Errorf("%+v %v", e, err)
 	}
 }
+
+// A token is bound to what its maker may read, in a version that stays as it is;
+// a person's bound token opens a query for as long as the person may.
+func TestBindings(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	ctx, lib := t.Context(), h.library
+	everyone, private := query.Everyone, ""
+	own := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "own", SQL: "select 1"})), nil)
+	draft := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{SQL: "select 1", Draft: true})), nil)
+	open := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "open", SQL: "select 1", Team: &everyone})), nil)
+	for _, c := range []struct {
+		name    string
+		who     *admin.Caller
+		id      string
+		version int
+		slug    string
+	}{
+		{"one's own", h.ann, own.ID, 1, ""},
+		{"another's", h.bob, own.ID, 1, "version-unknown"},
+		{"a draft", h.ann, draft.ID, 1, "version-unknown"},
+		{"everyone's", h.bob, open.ID, 1, ""},
+		{"a version that is none", h.ann, own.ID, 2, "version-unknown"},
+		{"a query that is none", h.ann, admin.NewID(admin.PrefixQuery), 1, "version-unknown"},
+		{"at the machine", admin.Operator(), own.ID, 1, ""},
+		{"a draft at the machine", admin.Operator(), draft.ID, 1, "version-unknown"},
+	} {
+		if err := lib.Bindable(ctx, c.who, map[string]int{c.id: c.version}); slug(err) != c.slug {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	again := true
+	if _, err := lib.Update(ctx, h.ann, own.ID, own.Rev, query.SavedChange{Draft: &again}); slug(err) != "saved-already" {
+		t.Errorf("a version can be written anew: %v", err)
+	}
+	bound := *h.bob
+	bound.Token, bound.Scopes, bound.Queries = "k_2", admin.Scopes{admin.ScopeQueriesRun, admin.ScopeQueriesRead}, map[string]int{open.ID: 1, own.ID: 1}
+	if _, err := lib.Get(ctx, &bound, open.ID); err != nil {
+		t.Errorf("bound to everyone's: %v", err)
+	}
+	if _, err := lib.Get(ctx, &bound, own.ID); slug(err) != "not-found" {
+		t.Errorf("bound to what is not his: %v", err)
+	}
+	must(t, must1(lib.Update(ctx, h.ann, open.ID, open.Rev, query.SavedChange{Team: &private})), nil)
+	if _, err := lib.Get(ctx, &bound, open.ID); slug(err) != "not-found" {
+		t.Errorf("bound to what was taken from everyone: %v", err)
+	}
+	if _, err := h.runs.Submit(ctx, &bound, query.Request{Query: &query.QueryPick{ID: open.ID}}); slug(err) != "not-found" {
+		t.Errorf("and runs it: %v", err)
+	}
+}

@@ -54,11 +54,18 @@ func NewLibrary(cfg LibraryConfig) (*Library, error) {
 
 func (l *Library) now() time.Time { return l.cfg.Now().UTC().Truncate(time.Microsecond) }
 
-// mayRead reports whether a saved query is open to a caller.
+// mayRead reports whether a saved query is open to a caller. A token that is
+// bound to queries opens no others; a service's opens those, for whoever bound
+// them could read them, and a person's only what is open to the person still.
 func mayRead(c *admin.Caller, r *SavedRecord) bool {
 	if c.Queries != nil {
 		_, bound := c.Queries[r.ID]
-		return bound
+		if !bound || r.Draft {
+			return false
+		}
+		if c.Kind == admin.KindService || c.Actor != nil {
+			return true
+		}
 	}
 	if r.OwnerID == c.ID {
 		return true
@@ -344,6 +351,9 @@ func (l *Library) Update(ctx context.Context, c *admin.Caller, id string, rev in
 func (l *Library) change(ctx context.Context, tx Tx, c *admin.Caller, r *SavedRecord, ch SavedChange, out *Saved) error {
 	before := *r
 	ch.apply(r)
+	if r.Draft && !before.Draft {
+		return admin.Errorf(admin.Unprocessable, "saved-already", "A saved query does not become a draft again: its versions are kept as they are. Take it out of its team to hide it, or fork it.")
+	}
 	if ch.Working != nil {
 		if r.OwnerID != c.ID {
 			return admin.Errorf(admin.Forbidden, "forbidden", "The working copy is its owner's.")
@@ -416,6 +426,31 @@ func (l *Library) Delete(ctx context.Context, c *admin.Caller, id string) error 
 			return out
 		}
 		return tx.RemoveSaved(ctx, id)
+	})
+}
+
+// Bindable refuses to bind a token to saved queries unless each is saved, open
+// to the caller, and has that version. The operator of the machine may bind all.
+func (l *Library) Bindable(ctx context.Context, c *admin.Caller, queries map[string]int) error {
+	return l.cfg.Store.View(ctx, func(tx Tx) error {
+		for id, version := range queries {
+			r, err := tx.Saved(ctx, id)
+			if err != nil && !errors.Is(err, admin.ErrAbsent) {
+				return fmt.Errorf("find the saved query: %w", err)
+			}
+			if err == nil && !r.Draft && (c.AtTheMachine() || mayRead(c, r)) {
+				_, err = tx.SavedVersion(ctx, id, version)
+			} else {
+				err = admin.ErrAbsent
+			}
+			if errors.Is(err, admin.ErrAbsent) {
+				return admin.Errorf(admin.Unprocessable, "version-unknown", "There is no version %d of the saved query %s, or it isn't open to you. A draft is saved first.", version, id)
+			}
+			if err != nil {
+				return fmt.Errorf("find the version: %w", err)
+			}
+		}
+		return nil
 	})
 }
 

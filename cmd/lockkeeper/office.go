@@ -134,7 +134,7 @@ func (o *office) openPeople(ctx context.Context, h *house) (err error) {
 	o.revoker = &officeRevoker{office: o, store: store, log: o.log}
 	o.people, err = admin.New(ctx, admin.Config{
 		Store: store, Journal: h.recorder, Vault: o.vault, Passwords: o.passwords, Verifiers: verifiers{},
-		Revoker: o.revoker, Directory: o.directory, Log: o.log,
+		Revoker: o.revoker, Queries: officeQueries{o}, Directory: o.directory, Log: o.log,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/door"
 	"github.com/lockkeeper/lockkeeper/admin/query"
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -14,6 +15,15 @@ import (
 
 // This file joins the office's use cases to the door: what admin/query asks of
 // a parser, the policy, the record and the proxy.
+
+// officeQueries says which saved queries somebody may bind a token to. The
+// library is built on the people, who ask it; by then it stands.
+type officeQueries struct{ office *office }
+
+// Bindable implements admin.SavedQueries.
+func (q officeQueries) Bindable(ctx context.Context, c *admin.Caller, queries map[string]int) error {
+	return q.office.rooms.library.Bindable(ctx, c, queries)
+}
 
 // officeDoor opens sessions at the door for runs.
 type officeDoor struct{ door *door.Door }

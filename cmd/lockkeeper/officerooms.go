@@ -23,9 +23,10 @@ import (
 
 // rooms are the parts of the office that reach the warehouse, and show it.
 type rooms struct {
-	runs *query.Runs
-	api  *api.API
-	web  *webServer
+	runs    *query.Runs
+	library *query.Library
+	api     *api.API
+	web     *webServer
 }
 
 // buildRooms joins the office's use cases to the door and to the page.
@@ -75,6 +76,7 @@ func (o *office) furnish(ctx context.Context, h *house, r *rooms) error {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
+	r.library = library
 	files := ui.Files()
 	cfg := api.Config{
 		Office: o.people, Runs: r.runs, Library: library, Catalog: catalog, Explainer: explainer, Targets: targets,
