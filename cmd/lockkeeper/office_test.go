@@ -302,9 +302,30 @@ func TestOfficeQueryCommand(t *testing.T) {
 	}
 	server := strings.TrimSuffix(h.web, "/api/v1")
 	out, code := command(t, "query", "--server", server, "--token-file", file, "SELECT id FROM public.sales WHERE id <= :top ORDER BY 1", "-p", "top:int4=3")
-	if code != 0 || !strings.Contains(strings.ReplaceAll(out, "\r", ""), "id\n1\n2\n3\n") {
+	if code != 0 || !strings.Contains(strings.ReplaceAll(out, "\r", ""), "id\n1\n2\n3\n") || !strings.Contains(out, server+"/r/") {
 		t.Errorf("code %d: %q", code, out)
 	}
+	for _, c := range []struct {
+		name, flags, sql, want string
+		code                   int
+	}{
+		{"passes its limit", "--max-rows 10", "SELECT id FROM public.sales", "passes its limit of 10 rows", 1},
+		{"is cut by wish", "--max-rows 2 --cut", "SELECT id FROM public.sales ORDER BY id", "id\n1\n2\n", 0},
+		{"says that it is cut", "--max-rows 2 --cut", "SELECT id FROM public.sales", "cut by max_rows", 0},
+		{"has no such format", "--format pdf", "SELECT 1", "want one of csv", 2},
+		{"takes too long", "--timeout 2s", "SELECT pg_sleep(99.25)", "was canceled", 1},
+	} {
+		args := append([]string{"query", "--server", server, "--token-file", file, c.sql}, strings.Fields(c.flags)...)
+		if out, code := command(t, args...); code != c.code || !strings.Contains(strings.ReplaceAll(out, "\r", ""), c.want) {
+			t.Errorf("one that %s: code %d: %q", c.name, code, out)
+		}
+	}
+	super := h.pg.Super(t)
+	eventually(t, "what took too long is gone", func() bool {
+		var n int
+		err := super.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%99.25%' AND pid <> pg_backend_pid() AND state = 'active'").Scan(&n)
+		return err == nil && n == 0
+	})
 	out, code = command(t, "query", "--server", server, "--token-file", file, "DELETE FROM public.sales")
 	if code == 0 || !strings.Contains(out, "read-only") {
 		t.Errorf("a write: code %d: %q", code, out)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,9 +48,13 @@ type runItem struct {
 type queryFlags struct {
 	file, format string
 	params       []string
-	write        bool
+	write, cut   bool
+	maxRows      int64
 	wait         time.Duration
 }
+
+// queryFormats are those of results.
+var queryFormats = []string{"csv", "tsv", "json", "ndjson", "xlsx", "parquet"} //nolint:gochecknoglobals // a constant
 
 func newQueryCommand() *cobra.Command {
 	f := &officeFlags{}
@@ -61,7 +67,10 @@ printed to standard error, and opens exactly this result.
 
 Values are bound, never pasted: -p since=2026-09-01, or with a type
 -p since:date=2026-09-01 for :since in the text. Without SQL and --file it is
-read from standard input.`,
+read from standard input.
+
+A result that passes its limit of rows fails, so that no part is taken for the
+whole; --cut takes what fits and says so. An interrupt cancels the run.`,
 		Example: `  lockkeeper query --server https://lockkeeper.example "SELECT count(*) FROM sales WHERE day >= :since" -p since:date=2026-09-01
   lockkeeper query --file audience.sql --format parquet > audience.parquet`,
 		Args: cobra.MaximumNArgs(1),
@@ -79,9 +88,11 @@ read from standard input.`,
 	}
 	f.register(cmd)
 	cmd.Flags().StringVarP(&q.file, "file", "f", "", "`file` with the SQL")
-	cmd.Flags().StringVar(&q.format, "format", "csv", "csv, tsv, json, ndjson, xlsx or parquet")
+	cmd.Flags().StringVar(&q.format, "format", "csv", strings.Join(queryFormats, ", "))
 	cmd.Flags().StringArrayVarP(&q.params, "param", "p", nil, "`name[:type]=value` (repeats)")
 	cmd.Flags().BoolVar(&q.write, "write", false, "the statement may write")
+	cmd.Flags().Int64Var(&q.maxRows, "max-rows", 0, "`rows` to take at most (default the office's)")
+	cmd.Flags().BoolVar(&q.cut, "cut", false, "take what fits the limits, and say that there was more")
 	cmd.Flags().DurationVar(&q.wait, "timeout", time.Hour, "how long to wait for it")
 	return cmd
 }
@@ -100,9 +111,15 @@ func (q *queryFlags) text(in io.Reader, args []string) (string, error) {
 	return string(raw), err
 }
 
-// run submits, waits, and streams the result.
-func (q *queryFlags) run(ctx context.Context, c *officeClient, sql string, out, told io.Writer) error {
-	body := map[string]any{"sql": sql, "urgency": "batch"}
+// request is the run that the flags ask for.
+func (q *queryFlags) request(sql string) (map[string]any, error) {
+	body := map[string]any{"sql": sql, "urgency": "batch", "on_limit": "fail"}
+	if q.cut {
+		body["on_limit"] = "truncate"
+	}
+	if q.maxRows > 0 {
+		body["limits"] = map[string]any{"max_rows": q.maxRows}
+	}
 	if q.write {
 		body["access"] = "read_write"
 	}
@@ -110,7 +127,7 @@ func (q *queryFlags) run(ctx context.Context, c *officeClient, sql string, out, 
 	for _, p := range q.params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok {
-			return usageError{fmt.Errorf("--param %q: want name=value or name:type=value", p)}
+			return nil, usageError{fmt.Errorf("--param %q: want name=value or name:type=value", p)}
 		}
 		name, kind, _ := strings.Cut(name, ":")
 		one := map[string]any{"name": name, "value": value}
@@ -122,17 +139,29 @@ func (q *queryFlags) run(ctx context.Context, c *officeClient, sql string, out, 
 	if params != nil {
 		body["params"] = params
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.wait)
-	defer cancel()
-	var r runItem
-	if err := c.call(ctx, http.MethodPost, "/runs", body, &r); err != nil {
-		return err
+	return body, nil
+}
+
+// run submits, waits, and streams the result. A part is never taken for the
+// whole: a result that passes its limit is an error unless --cut says otherwise.
+func (q *queryFlags) run(ctx context.Context, c *officeClient, sql string, out, told io.Writer) error {
+	if !slices.Contains(queryFormats, q.format) {
+		return usageError{fmt.Errorf("--format %q: want one of %s", q.format, strings.Join(queryFormats, ", "))}
 	}
-	r, err := c.finished(ctx, r)
+	body, err := q.request(sql)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(told, "%s\n", r.URL)
+	ctx, cancel := context.WithTimeout(ctx, q.wait)
+	defer cancel()
+	r, err := c.submit(ctx, body)
+	if err != nil {
+		return err
+	}
+	if r, err = c.finished(ctx, r); err != nil {
+		return err
+	}
+	fmt.Fprintf(told, "%s%s\n", c.page(ctx), r.URL)
 	if r.State != "succeeded" {
 		return runFailed(r)
 	}
@@ -141,8 +170,72 @@ func (q *queryFlags) run(ctx context.Context, c *officeClient, sql string, out, 
 		return err
 	}
 	defer answer.Body.Close()
-	_, err = io.Copy(out, answer.Body)
-	return err
+	if _, err = io.Copy(out, answer.Body); err != nil {
+		return fmt.Errorf("read the result: %w", err)
+	}
+	by := answer.Header.Get("Lockkeeper-Truncated")
+	switch {
+	case by == "":
+		return nil
+	case q.cut:
+		fmt.Fprintf(told, "cut by %s: there were more rows\n", by)
+		return nil
+	}
+	return fmt.Errorf("the rows were cut by %s: raise --max-rows, or say --cut to take a part", by) // a write goes to its end
+}
+
+// submit starts a run and does not wait for it, so that its id is known before
+// anything can go wrong. What is interrupted even so is found by its key again,
+// and ended.
+func (c *officeClient) submit(ctx context.Context, body map[string]any) (r runItem, err error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return r, err
+	}
+	header := http.Header{"Prefer": {"respond-async"}, "Idempotency-Key": {rand.Text()}}
+	if err = c.send(ctx, raw, header, &r); err == nil || ctx.Err() == nil {
+		return r, err
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptedWait)
+	defer cancel()
+	if again := c.send(end, raw, header, &r); again != nil {
+		return r, errors.Join(context.Cause(ctx), again)
+	}
+	return r, c.abandon(ctx, r)
+}
+
+func (c *officeClient) send(ctx context.Context, body []byte, header http.Header, r *runItem) error {
+	answer, err := c.open(ctx, http.MethodPost, "/api/v1/runs", body, header)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(r); err != nil {
+		return fmt.Errorf("read the run: %w", err)
+	}
+	return nil
+}
+
+// interruptedWait is for how long an interrupted command line cleans up.
+const interruptedWait = 10 * time.Second
+
+// abandon cancels a run that nobody waits for any more.
+func (c *officeClient) abandon(ctx context.Context, r runItem) error {
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), interruptedWait)
+	defer cancel()
+	err := c.call(end, http.MethodPost, "/runs/"+r.ID+"/cancel", map[string]any{"reason": "the command line was interrupted"}, nil)
+	return errors.Join(fmt.Errorf("%w: the run %s was canceled", context.Cause(ctx), r.ID), err)
+}
+
+// page is where people reach the office, without a slash at the end.
+func (c *officeClient) page(ctx context.Context) string {
+	var s struct {
+		ExternalURL string `json:"external_url"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/session", nil, &s); err != nil || s.ExternalURL == "" {
+		return c.base
+	}
+	return strings.TrimRight(s.ExternalURL, "/")
 }
 
 // finished waits until a run has ended. A wait that is given up cancels it.
@@ -151,13 +244,15 @@ func (c *officeClient) finished(ctx context.Context, r runItem) (runItem, error)
 		answer, err := c.open(ctx, http.MethodGet, "/api/v1/runs/"+r.ID, nil, http.Header{"Prefer": {"wait=30"}})
 		if err != nil {
 			if ctx.Err() != nil {
-				end := context.WithoutCancel(ctx)
-				return r, errors.Join(context.Cause(ctx), c.call(end, http.MethodPost, "/runs/"+r.ID+"/cancel", map[string]any{"reason": "the command line was interrupted"}, nil))
+				return r, c.abandon(ctx, r)
 			}
 			return r, err
 		}
 		err = json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&r)
 		_ = answer.Body.Close()
+		if err != nil && ctx.Err() != nil {
+			return r, c.abandon(ctx, r)
+		}
 		if err != nil {
 			return r, fmt.Errorf("read the run: %w", err)
 		}
