@@ -25,7 +25,7 @@ func (p independent) office(t *testing.T, alg string) *OIDC {
 	t.Helper()
 	o, err := NewOIDC(OIDCConfig{
 		Issuer: p.Issuer, ClientID: signintest.Client(alg), ClientSecret: NewSecret(testSecret), RedirectURL: testRedirect,
-		Scopes: []string{"openid", "profile", "email", "offline_access"}, GroupsClaim: "groups",
+		GroupsClaim: "groups",
 		Map:        Mapping{Required: []string{"lk-users"}},
 		HTTPClient: &http.Client{Transport: transport(t)},
 	})
@@ -141,18 +141,20 @@ func (p independent) testRefresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := o.Refresh(t.Context(), id.Subject, id.Refresh)
-	if err != nil || again.Login != id.Login || again.Refresh.IsZero() {
+	var next Secret
+	kept := func(s Secret) error { next = s; return nil }
+	again, err := o.Refresh(t.Context(), id.Subject, id.Refresh, kept)
+	if err != nil || again.Login != id.Login || again.Refresh.IsZero() || next.Reveal() != again.Refresh.Reveal() || next.Reveal() == id.Refresh.Reveal() {
 		t.Fatalf("refresh: %v, %+v", err, again)
 	}
-	if _, err := o.Refresh(t.Context(), "ada", again.Refresh); kindOf(t, err) != KindToken {
+	if _, err := o.Refresh(t.Context(), "ada", again.Refresh, kept); kindOf(t, err) != KindToken {
 		t.Errorf("refresh for another: %v", err)
 	}
 	if id, err = p.login(t, o, "bob"); err != nil {
 		t.Fatal(err)
 	}
 	p.know(t, "bob", person("others"))
-	if _, err := o.Refresh(t.Context(), id.Subject, id.Refresh); kindOf(t, err) != KindGroup {
+	if _, err := o.Refresh(t.Context(), id.Subject, id.Refresh, kept); kindOf(t, err) != KindGroup {
 		t.Errorf("group removed: %v", err)
 	}
 	p.know(t, "bob", person("lk-users"))
@@ -160,10 +162,10 @@ func (p independent) testRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.know(t, "bob", nil)
-	if _, err := o.Refresh(t.Context(), id.Subject, id.Refresh); kindOf(t, err) != KindRevoked {
+	if _, err := o.Refresh(t.Context(), id.Subject, id.Refresh, kept); kindOf(t, err) != KindRevoked {
 		t.Errorf("account gone: %v", err)
 	}
-	if _, err := o.Refresh(t.Context(), id.Subject, NewSecret("made up")); kindOf(t, err) != KindRevoked {
+	if _, err := o.Refresh(t.Context(), id.Subject, NewSecret("made up"), kept); kindOf(t, err) != KindRevoked {
 		t.Errorf("made-up token: %v", err)
 	}
 }
