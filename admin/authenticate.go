@@ -12,6 +12,8 @@ const (
 	ViaWeb = "web"
 	ViaAPI = "api"
 	ViaCLI = "cli"
+	// ViaProvider: the identity provider was asked about somebody.
+	ViaProvider = "provider"
 )
 
 const (
