@@ -1,0 +1,116 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/admin/signin/signintest"
+)
+
+// officeProviderFlags start a provider and say how a page at an address uses it.
+// Who it knows are people by their logins; the group lk is needed.
+func officeProviderFlags(t *testing.T, web, host, recheck string) (*signintest.Provider, []string) {
+	t.Helper()
+	provider := signintest.Start(t, signintest.Config{Redirect: "http://" + web + "/api/v1/session/oidc/callback", Host: host})
+	secret := filepath.Join(t.TempDir(), "client")
+	if err := os.WriteFile(secret, []byte(signintest.Secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return provider, configFlags(t, `web:
+  oidc:
+    issuer: `+provider.Issuer+`
+    client_id: `+signintest.Client("RS256")+`
+    client_secret_file: `+secret+`
+    name: Example SSO
+    login_claim: preferred_username
+    required_groups: lk
+    recheck: `+recheck+"\n")
+}
+
+// comesBy signs somebody in at the provider, and returns where the page sends them.
+func (u *officeUser) comesBy(provider *signintest.Provider, login string) string {
+	u.t.Helper()
+	u.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	step := func(path string) string {
+		req, err := http.NewRequestWithContext(u.t.Context(), http.MethodGet, u.web+path, nil)
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		res, err := u.http.Do(req)
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusFound {
+			u.t.Fatalf("%s: %s", path, res.Status)
+		}
+		return res.Header.Get("Location")
+	}
+	back := provider.Visit(u.t, step("/session/oidc?return_to="+url.QueryEscape("/library")), login)
+	return step("/session/oidc/callback?" + back.Encode())
+}
+
+// Somebody who signed in by the provider is here in every way there is. When an
+// admin disables them, and when the provider takes the group away, all of it ends
+// within five seconds; somebody else notices nothing.
+func TestOfficeTakesBack(t *testing.T) {
+	t.Parallel()
+	web := freeAddress(t)
+	const recheck = time.Second
+	provider, flags := officeProviderFlags(t, web, "", recheck.String())
+	h := serveOfficeAt(t, web, flags...)
+	arrive := func(login string) *surfaces {
+		if err := provider.Know(login, signintest.Person(login, "lk")); err != nil {
+			t.Fatal(err)
+		}
+		h.admit(t, login, "reader")
+		u := h.browser(t)
+		if to := u.comesBy(provider, login); to != "/library" {
+			t.Fatalf("%s is sent to %s", login, to)
+		}
+		return h.arrive(t, u, login)
+	}
+	bystander, ann, bea := arrive("bo"), arrive("ann"), arrive("bea")
+	for _, s := range []*surfaces{bystander, ann, bea} {
+		s.untouched("before")
+	}
+
+	began := time.Now()
+	h.console("user", "disable", "ann")
+	ann.check("disabled", began, 5*time.Second)
+	bystander.untouched("somebody was disabled")
+	bea.untouched("somebody was disabled")
+
+	began = time.Now()
+	if err := provider.Know("bea", signintest.Person("bea", "others")); err != nil {
+		t.Fatal(err)
+	}
+	bea.check("group lost", began, 5*time.Second+recheck)
+	bystander.untouched("somebody lost the group")
+	out, _ := command(t, "audit", "search", "--kind", "admin_change", "--json", h.state)
+	if n := strings.Count(out, "shut out: the required group is missing"); n != 1 {
+		t.Errorf("%d records of it:\n%s", n, out)
+	}
+
+	// She cannot come in; with the group again she can, and has her token back.
+	if to := bea.u.comesBy(provider, "bea"); !strings.HasPrefix(to, "/signin?problem=group-missing&") {
+		t.Errorf("without the group she is sent to %s", to)
+	}
+	if err := provider.Know("bea", signintest.Person("bea", "lk")); err != nil {
+		t.Fatal(err)
+	}
+	if to := bea.u.comesBy(provider, "bea"); to != "/library" || bea.status(bea.token) != http.StatusOK {
+		t.Errorf("with the group she is sent to %s, and her token is worth %d", to, bea.status(bea.token))
+	}
+	bystander.untouched("the end")
+	for _, s := range []*surfaces{bystander, ann, bea} {
+		s.leave()
+	}
+	h.verify()
+	h.stop()
+}
