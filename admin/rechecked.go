@@ -27,7 +27,7 @@ func (o *Office) renewed(ctx context.Context, one *Renewal, proof Proof) error {
 			return err
 		}
 		now.Checked = tx.Now()
-		now.Due = tx.Now().Add(o.cfg.Recheck - rand.N(o.cfg.Recheck/spread))
+		now.Due = tx.Now().Add(o.cfg.Recheck - rand.N(o.cfg.Recheck/spread)) //nolint:gosec // G404: spreads work and keeps no secret
 		if err := tx.SetRenewal(ctx, now); err != nil {
 			return err
 		}

@@ -187,8 +187,7 @@ func (a *API) byHeader(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return in.Caller, nil
 }
 
-// proof is what a way of signing in found out, as the office takes it.
-// Proof is an identity as the office takes it.
+// Proof is what a way of signing in found out, as the office takes it.
 func Proof(method string, id *signin.Identity) admin.Proof {
 	return admin.Proof{Method: method, Issuer: id.Issuer, Subject: id.Subject, Login: id.Login, Name: id.Name, Email: id.Email, Groups: id.Groups, Refresh: id.Refresh}
 }

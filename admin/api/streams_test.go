@@ -188,9 +188,9 @@ func TestStreamSaysWhyItEnds(t *testing.T) {
 		do   func(*browser)
 		want string
 	}{
-		"disabled":    {func(b *browser) { h.root.call("PATCH", "/people/"+b.id, map[string]any{"disabled": true}).want(200) }, "disabled"},
-		"signed-out":  {func(b *browser) { b.call("DELETE", "/session", nil).want(204) }, "signed-out"},
-		"team-lost":   {func(b *browser) { h.root.call("DELETE", "/teams/"+team+"/members/"+b.login, nil).want(204) }, ""},
+		"disabled":   {func(b *browser) { h.root.call("PATCH", "/people/"+b.id, map[string]any{"disabled": true}).want(200) }, "disabled"},
+		"signed-out": {func(b *browser) { b.call("DELETE", "/session", nil).want(204) }, "signed-out"},
+		"team-lost":  {func(b *browser) { h.root.call("DELETE", "/teams/"+team+"/members/"+b.login, nil).want(204) }, ""},
 	} {
 		h.streamEndsWith(h.person(name, "member", "data"), name, test.do, test.want)
 	}

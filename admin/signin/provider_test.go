@@ -26,8 +26,8 @@ func (p independent) office(t *testing.T, alg string) *OIDC {
 	o, err := NewOIDC(OIDCConfig{
 		Issuer: p.Issuer, ClientID: signintest.Client(alg), ClientSecret: NewSecret(testSecret), RedirectURL: testRedirect,
 		GroupsClaim: "groups",
-		Map:        Mapping{Required: []string{"lk-users"}},
-		HTTPClient: &http.Client{Transport: transport(t)},
+		Map:         Mapping{Required: []string{"lk-users"}},
+		HTTPClient:  &http.Client{Transport: transport(t)},
 	})
 	if err != nil {
 		t.Fatal(err)

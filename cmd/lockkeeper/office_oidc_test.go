@@ -114,3 +114,57 @@ func TestOfficeTakesBack(t *testing.T) {
 	h.verify()
 	h.stop()
 }
+
+// A provider that is away says nothing about anybody. One that no longer knows
+// somebody ends the page session that came by it, and no more.
+func TestOfficeAsksTheProvider(t *testing.T) {
+	t.Parallel()
+	web := freeAddress(t)
+	provider, flags := officeProviderFlags(t, web, "", "1s")
+	h := serveOfficeAt(t, web, flags...)
+	h.admit(t, "ann", "reader")
+	if err := provider.Know("ann", signintest.Person("ann", "lk")); err != nil {
+		t.Fatal(err)
+	}
+	ann := h.browser(t)
+	if to := ann.comesBy(provider, "ann"); to != "/library" {
+		t.Fatalf("sent to %s", to)
+	}
+	var token struct{ Token string }
+	ann.must(http.MethodPost, "/tokens", map[string]any{"name": "x", "scopes": []string{"runs:read"}, "expires_in_days": 1}, &token)
+	program := &officeUser{t: t, web: h.web, http: http.DefaultClient, header: http.Header{"Authorization": {"Bearer " + token.Token}}}
+	is := func(what string, page, api int) {
+		t.Helper()
+		gotPage, _ := ann.do(http.MethodGet, "/me", nil)
+		gotAPI, _ := program.do(http.MethodGet, "/me", nil)
+		if gotPage != page || gotAPI != api {
+			t.Errorf("%s: the page gets %d, the program %d; want %d and %d", what, gotPage, gotAPI, page, api)
+		}
+	}
+	if err := provider.Away(true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log says that the provider is away", func() bool { return strings.Contains(h.log.String(), "cannot ask whether people may still come in") })
+	is("away", http.StatusOK, http.StatusOK)
+	if err := provider.Away(false); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log says that it is back", func() bool { return strings.Contains(h.log.String(), "people can be asked about again") })
+	is("back", http.StatusOK, http.StatusOK)
+	if n := strings.Count(h.log.String(), "cannot ask whether"); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, h.log)
+	}
+	if err := provider.Know("ann", nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the page session ends", func() bool {
+		time.Sleep(50 * time.Millisecond) // the API bounds how often one may ask
+		code, _ := ann.do(http.MethodGet, "/me", nil)
+		return code == http.StatusUnauthorized
+	})
+	is("gone at the provider", http.StatusUnauthorized, http.StatusOK)
+	if out, _ := command(t, "audit", "search", "--kind", "logout", "--json", h.state); strings.Count(out, "no longer vouches") != 1 {
+		t.Errorf("recorded: %s", out)
+	}
+	h.stop()
+}

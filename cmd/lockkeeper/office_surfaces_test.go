@@ -149,7 +149,7 @@ func (s *surfaces) lasting() *http.Client {
 }
 
 func (s *surfaces) events() func() {
-	res, err := s.ask(s.lasting(), "/events?topics=me,runs", "")
+	res, err := s.ask(s.lasting(), "/events?topics=me,runs", "") //nolint:bodyclose // by the watch
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func (s *surfaces) download() func() {
 	const pace, beat = 400 << 10, 100 * time.Millisecond // 4 MB a second, of 240
 	id := s.u.run("SELECT i, repeat(md5(i::text), 256) AS filler FROM generate_series(1, 30000) i")
 	client := s.lasting()
-	res, err := s.ask(client, "/runs/"+id+"/result.csv", "")
+	res, err := s.ask(client, "/runs/"+id+"/result.csv", "") //nolint:bodyclose // by the watch
 	if err != nil || res.StatusCode != http.StatusOK {
 		s.t.Fatalf("download: %v, %v", res, err)
 	}

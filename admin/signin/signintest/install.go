@@ -38,7 +38,7 @@ func install(t testing.TB) string {
 	if _, err := os.Stat(done); err == nil {
 		return done
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	if err := os.MkdirAll(cache, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	making, err := os.MkdirTemp(cache, "signin-provider-making-") //nolint:usetesting // beside the cache, so that a rename can finish it
