@@ -92,7 +92,7 @@ func TestBrowserProvider(t *testing.T) {
 	chromium := browserTools(t)
 	pg := browserPostgres(t)
 	web := freeAddress(t)
-	provider, flags := officeProviderFlags(t, web, "localhost", "1s")
+	provider, flags := officeProviderFlags(t, web, "localhost", "")
 	p := serve(t, pg, browserPolicy, append(browserFlags(pg, web), flags...)...)
 	browserWelcome(t, p)
 	if err := provider.Know("ines", signintest.Person("ines", "lk")); err != nil {

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin/signin/signintest"
+	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
-// officeProviderFlags start a provider and say how a page at an address uses it.
-// Who it knows are people by their logins; the group lk is needed.
-func officeProviderFlags(t *testing.T, web, host, recheck string) (*signintest.Provider, []string) {
+// officeProviderFlags start a provider and say how a page at an address uses it;
+// more is added to the configuration. Who it knows are people by their logins; the
+// group lk is needed.
+func officeProviderFlags(t *testing.T, web, host, more string) (*signintest.Provider, []string) {
 	t.Helper()
 	provider := signintest.Start(t, signintest.Config{Redirect: "http://" + web + "/api/v1/session/oidc/callback", Host: host})
 	secret := filepath.Join(t.TempDir(), "client")
@@ -29,7 +33,8 @@ func officeProviderFlags(t *testing.T, web, host, recheck string) (*signintest.P
     name: Example SSO
     login_claim: preferred_username
     required_groups: lk
-    recheck: `+recheck+"\n")
+    recheck: 1s
+`+more)
 }
 
 // comesBy signs somebody in at the provider, and returns where the page sends them.
@@ -61,8 +66,8 @@ func (u *officeUser) comesBy(provider *signintest.Provider, login string) string
 func TestOfficeTakesBack(t *testing.T) {
 	t.Parallel()
 	web := freeAddress(t)
-	const recheck = time.Second
-	provider, flags := officeProviderFlags(t, web, "", recheck.String())
+	const recheck = time.Second // as officeProviderFlags say
+	provider, flags := officeProviderFlags(t, web, "", "")
 	h := serveOfficeAt(t, web, flags...)
 	arrive := func(login string) *surfaces {
 		if err := provider.Know(login, signintest.Person(login, "lk")); err != nil {
@@ -120,7 +125,7 @@ func TestOfficeTakesBack(t *testing.T) {
 func TestOfficeAsksTheProvider(t *testing.T) {
 	t.Parallel()
 	web := freeAddress(t)
-	provider, flags := officeProviderFlags(t, web, "", "1s")
+	provider, flags := officeProviderFlags(t, web, "", "")
 	h := serveOfficeAt(t, web, flags...)
 	h.admit(t, "ann", "reader")
 	if err := provider.Know("ann", signintest.Person("ann", "lk")); err != nil {
@@ -167,4 +172,54 @@ func TestOfficeAsksTheProvider(t *testing.T) {
 		t.Errorf("recorded: %s", out)
 	}
 	h.stop()
+}
+
+// Of two servers on one store only the office that works asks the provider, which
+// takes each refresh token once; the next one goes on with the newest.
+func TestOfficeAsksAfterTakingOver(t *testing.T) {
+	t.Parallel()
+	pg := proxytest.StartPrivate(t)
+	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE office")
+	web, other := freeAddress(t), freeAddress(t)
+	provider, flags := officeProviderFlags(t, web, "", "office: {store: \"postgres://"+proxytest.Superuser+"@"+pg.Addr()+"/office?sslmode=disable\", key_file: "+
+		filepath.Join(t.TempDir(), "key")+"}\n")
+	first := serve(t, pg, "", append(flags, "--web-listen", web)...)
+	ann := (&officeHouse{web: "http://" + web + "/api/v1"}).browser(t)
+	eventually(t, "the first works", func() bool { code, _ := ann.do(http.MethodGet, "/session", nil); return code == http.StatusOK })
+	second := serve(t, pg, "", append(flags, "--web-listen", other)...)
+	for _, team := range []string{"shop", "web"} {
+		first.console("team", "add", team)
+	}
+	first.console("user", "add", "ann")
+	know := func(groups ...string) {
+		t.Helper()
+		if err := provider.Know("ann", signintest.Person("ann", append(groups, "lk")...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	teams := func(want ...string) {
+		t.Helper()
+		eventually(t, "her teams are "+strings.Join(want, " "), func() bool {
+			time.Sleep(50 * time.Millisecond) // the API bounds how often one may ask
+			var me struct{ Teams []string }
+			code, raw := ann.do(http.MethodGet, "/me", nil)
+			return code == http.StatusOK && json.Unmarshal(raw, &me) == nil && slices.Equal(me.Teams, want)
+		})
+	}
+	know()
+	if to := ann.comesBy(provider, "ann"); to != "/library" {
+		t.Fatalf("sent to %s", to)
+	}
+	know("shop")
+	teams("shop")
+	know("web")
+	teams("web")
+	first.stop()
+	ann.web = "http://" + other + "/api/v1" // the same host, so the same cookie
+	teams("web")
+	know("shop")
+	teams("shop")
+	know("shop", "web")
+	teams("shop", "web")
+	second.stop()
 }
