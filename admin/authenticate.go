@@ -12,6 +12,8 @@ const (
 	ViaWeb = "web"
 	ViaAPI = "api"
 	ViaCLI = "cli"
+	// ViaProvider: the identity provider was asked about somebody.
+	ViaProvider = "provider"
 )
 
 const (
@@ -211,6 +213,39 @@ func (o *Office) Still(ctx context.Context, c *Caller) (*Caller, error) {
 		return nil, unproven(err)
 	}
 	return now, nil
+}
+
+// Ending is why somebody who was here no longer is.
+type Ending string
+
+// The endings.
+const (
+	EndedNot     Ending = ""              // they still are, or it is not known
+	EndedGroup   Ending = "group-missing" // the identity provider no longer lists them in the required group
+	EndedByAdmin Ending = "disabled"      // an admin shut them out
+	EndedSession Ending = "signed-out"    // the session or token has ended
+)
+
+// WhyEnded says to a caller who was let in why they no longer are. Only whoever
+// still holds the answer that was begun for them is told.
+func (o *Office) WhyEnded(ctx context.Context, c *Caller) Ending {
+	if _, err := o.Still(ctx, c); c.Actor != nil || CodeOf(err) != Unauthenticated {
+		return EndedNot
+	}
+	var p *Principal
+	err := o.cfg.Store.View(ctx, func(tx Tx) (err error) {
+		p, err = tx.Principal(ctx, c.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return EndedSession
+	case p.Disabled:
+		return EndedByAdmin
+	case p.Barred:
+		return EndedGroup
+	}
+	return EndedSession
 }
 
 // liveCaller returns a principal as a caller, or ErrAbsent if they are shut out.

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -21,6 +22,10 @@ type Config struct {
 	SessionIdle time.Duration // a page session that is silent for so long ends; 0: 12 h
 	SessionMax  time.Duration // and any after this; 0: 7 days
 
+	// Recheck is how often the identity provider is asked whether those who signed
+	// in by it may still come in; 0: 5 min. A Rechecker asks.
+	Recheck time.Duration
+
 	// RequiredGroup is the identity provider's group without which nobody comes
 	// in through it; empty: none.
 	RequiredGroup string
@@ -37,6 +42,11 @@ const (
 	defaultIdle = 12 * time.Hour
 	defaultMax  = 7 * 24 * time.Hour
 	longestMax  = 90 * 24 * time.Hour
+
+	defaultRecheck = 5 * time.Minute
+	// ShortestRecheck keeps us from asking the identity provider all the time.
+	ShortestRecheck = time.Second
+	defaultAtOnce   = 8
 )
 
 // Validate fills in what is left out and says what is missing or wrong.
@@ -50,8 +60,28 @@ func (c *Config) Validate() error {
 	if c.SessionMax == 0 {
 		c.SessionMax = defaultMax
 	}
+	if c.Recheck == 0 {
+		c.Recheck = defaultRecheck
+	}
+	if c.Recheck < ShortestRecheck {
+		return fmt.Errorf("admin: the identity provider is asked about somebody every %s at most", ShortestRecheck)
+	}
 	if c.SessionIdle < time.Minute || c.SessionMax < c.SessionIdle || c.SessionMax > longestMax {
 		return errors.New("admin: a page session lasts between a minute and 90 days, and not longer silent than at all")
+	}
+	return nil
+}
+
+// Validate fills in what is left out and says what is missing.
+func (c *RecheckConfig) Validate() error {
+	if c.Office == nil || c.Provider == nil || c.Issuer == "" || c.Log == nil {
+		return errors.New("admin: a rechecker needs Office, Provider, Issuer and Log")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.AtOnce <= 0 {
+		c.AtOnce = defaultAtOnce
 	}
 	return nil
 }

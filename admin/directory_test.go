@@ -337,7 +337,7 @@ func TestCanary(t *testing.T) {
 	if !bytes.Contains(kept.Bytes(), []byte("ana")) {
 		t.Fatal("not the store")
 	}
-	kept.Write(h.log.Bytes())
+	kept.Write([]byte(h.log.String()))
 	printed := slog.New(slog.NewJSONHandler(&kept, nil))
 	for _, s := range []admin.Secret{ana.Secret, password, token, db, warehouse, link, admin.NewSecret("canary-wrong-password")} {
 		printed.Info("x", slog.Any("secret", s), slog.Any("in", struct{ S admin.Secret }{s}))

@@ -15,7 +15,8 @@
 // Office is the use cases of people: it lets them in, gives and takes rights,
 // makes tokens and passwords, signs people in and says who a request is from.
 // Directory is what the door knows of them: a snapshot that outlives the store
-// for a while. Both stand on ports: a Store (admin/store), a Journal, a Vault, a
+// for a while. Rechecker asks the identity provider whether they may still come
+// in. All stand on ports: a Store (admin/store), a Journal, a Vault, a
 // hasher of passwords, a maker of the door's verifiers, and a Revoker that ends
 // elsewhere what no longer holds.
 //
@@ -34,6 +35,8 @@
 //     what it allows is within the rights of its holder at that moment.
 //   - Secrets are shown once and kept as hashes; what must be read again is
 //     sealed. The type Secret is printed by nothing.
+//   - Who loses the required group at the identity provider loses all they have
+//     here, whether they come by or not; a provider that is away takes nothing.
 //   - Nobody takes away the last admin, but the identity provider; the operator
 //     of the machine makes another (FirstAdmin).
 //   - What changes rights, or shows a stored result, is in the record before it

@@ -41,7 +41,8 @@ type house struct {
 	journal *journal
 	revoker *revoker
 	vault   *vault
-	log     *bytes.Buffer
+	log     *logBuffer
+	logger  *slog.Logger
 	root    *admin.Caller // an admin, by a page session
 }
 
@@ -49,7 +50,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Helper()
 	h := &house{
 		t: t, path: filepath.Join(t.TempDir(), "office.db"), clock: &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)},
-		journal: &journal{}, revoker: &revoker{}, vault: newVault(t), log: &bytes.Buffer{},
+		journal: &journal{}, revoker: &revoker{}, vault: newVault(t), log: &logBuffer{},
 	}
 	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: h.path, Now: h.clock.Now})
 	if err != nil {
@@ -58,6 +59,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Cleanup(func() { _ = db.Close() })
 	h.store = sqldb.NewPeople(db)
 	log := slog.New(slog.NewTextHandler(h.log, nil))
+	h.logger = log
 	if h.dir, err = admin.NewDirectory(admin.DirectoryConfig{Store: h.store, Vault: h.vault, Log: log, Now: h.clock.Now}); err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +187,24 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	c.now = c.now.Add(d)
 	c.mu.Unlock()
+}
+
+// logBuffer is a log that many write.
+type logBuffer struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // journal keeps what is recorded, and may fail.

@@ -22,6 +22,11 @@ type Proof struct {
 	Email   string
 	// Groups they are in; nil: the provider does not tell, and teams stay.
 	Groups []string
+	// NoGroup: the provider itself, or whoever asked it, says that they are in
+	// none of the groups of which one is needed.
+	NoGroup bool
+	// Refresh lets us ask the provider about them later; empty: it gives none.
+	Refresh Secret
 }
 
 // Bounds of a proof.
@@ -49,6 +54,7 @@ func (o *Office) SignInIdentity(ctx context.Context, proof Proof, v Visit) (*Sig
 	if err := proof.validate(); err != nil {
 		return nil, err
 	}
+	o.tellUnrenewed(ctx, proof)
 	if !o.grouped(proof) {
 		return nil, o.bar(ctx, proof, v)
 	}
@@ -68,6 +74,9 @@ func (o *Office) SignInIdentity(ctx context.Context, proof Proof, v Visit) (*Sig
 		if lost {
 			words += ", left teams by their groups"
 		}
+		if err := o.renew(ctx, tx, proof); err != nil {
+			return nil, "", err
+		}
 		return p, words, tx.Bump(ctx)
 	})
 	if errors.Is(err, ErrAbsent) {
@@ -86,7 +95,7 @@ func (o *Office) SignInIdentity(ctx context.Context, proof Proof, v Visit) (*Sig
 
 // grouped reports whether the proof shows the required group.
 func (o *Office) grouped(p Proof) bool {
-	return o.cfg.RequiredGroup == "" || slices.Contains(p.Groups, o.cfg.RequiredGroup)
+	return !p.NoGroup && (o.cfg.RequiredGroup == "" || slices.Contains(p.Groups, o.cfg.RequiredGroup))
 }
 
 // identify returns the person of a proof and, for the record, what was done to
@@ -152,12 +161,25 @@ func (o *Office) syncGroups(ctx context.Context, tx Tx, p *Principal, groups []s
 	return syncTeams(ctx, tx, p.ID, SourceIdentity, want)
 }
 
-// bar shuts out the person of a proof without the required group. The identity
-// provider decides about that, even of the last admin: the machine's operator
-// can make another.
+// bar shuts out the person of a proof without the required group, who tries to
+// sign in.
 func (o *Office) bar(ctx context.Context, proof Proof, v Visit) error {
 	c := &Caller{Login: printable(proof.Login, maxLogin), Via: ViaWeb, Addr: v.Addr}
-	err := o.change(ctx, c, func(tx Tx) (note, error) {
+	err := o.shutOut(ctx, c, proof, func(Tx) error { return nil })
+	if err != nil && CodeOf(err) != NotFound {
+		return err
+	}
+	return o.refuseSignIn(ctx, c.Login, proof.Method, v)
+}
+
+// shutOut ends all that somebody without the required group has here, if what
+// led to it still holds. The identity provider decides about that, even of the
+// last admin: the machine's operator can make another.
+func (o *Office) shutOut(ctx context.Context, c *Caller, proof Proof, holds func(Tx) error) error {
+	return o.change(ctx, c, func(tx Tx) (note, error) {
+		if err := holds(tx); err != nil {
+			return note{}, err
+		}
 		i, err := tx.IdentityOf(ctx, proof.Issuer, proof.Subject)
 		if err != nil {
 			return note{}, err
@@ -176,11 +198,10 @@ func (o *Office) bar(ctx context.Context, proof Proof, v Visit) error {
 		if _, err := o.syncGroups(ctx, tx, p, proof.Groups); err != nil {
 			return note{}, err
 		}
+		if err := dropRenewals(ctx, tx, p.ID); err != nil {
+			return note{}, err
+		}
 		n := note{kind: audit.KindAdminChange, what: "person " + p.Login, message: "shut out: the required group is missing", revoked: []string{p.ID}}
 		return n, endSessions(ctx, tx, p.ID, "")
 	})
-	if err != nil && CodeOf(err) != NotFound {
-		return err
-	}
-	return o.refuseSignIn(ctx, c.Login, proof.Method, v)
 }

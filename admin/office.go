@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -15,6 +16,8 @@ import (
 type Office struct {
 	cfg   Config
 	dummy string // a hash that no password opens: unknown logins cost the same time
+
+	unrenewed sync.Once // told that no refresh token comes
 }
 
 // New returns an Office.

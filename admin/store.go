@@ -57,6 +57,15 @@ type PeopleTx interface {
 	Identities(ctx context.Context, principalID string) ([]Identity, error)
 	AddIdentity(ctx context.Context, i *Identity) error
 
+	Renewal(ctx context.Context, issuer, subject string) (*Renewal, error)
+	// DueRenewals are those of an issuer that are due now, the longest first, and
+	// at most so many.
+	DueRenewals(ctx context.Context, issuer string, most int) ([]Renewal, error)
+	// SetRenewal keeps one for each identity.
+	SetRenewal(ctx context.Context, r *Renewal) error
+	// RemoveRenewal of one that does not exist does nothing.
+	RemoveRenewal(ctx context.Context, issuer, subject string) error
+
 	Team(ctx context.Context, id string) (*Team, error)
 	TeamByName(ctx context.Context, name string) (*Team, error)
 	// Teams are sorted by name.
@@ -128,6 +137,7 @@ type ProofsTx interface {
 	// SetSighting keeps the newest for each tool and address, and few a principal.
 	SetSighting(ctx context.Context, s *Sighting) error
 
-	// Prune removes what ended or expired before a time.
+	// Prune removes what ended or expired before a time, and renewals that were
+	// not checked since.
 	Prune(ctx context.Context, before time.Time) error
 }

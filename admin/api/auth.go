@@ -178,7 +178,7 @@ func (a *API) byHeader(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if c, err := a.cfg.Office.BySession(ctx, secret, a.address(r)); err == nil && a.vouched.same(c.Session, said) {
 		return c, nil
 	}
-	in, err := a.cfg.Office.SignInIdentity(ctx, proof("header", &id), a.visit(r, secret))
+	in, err := a.cfg.Office.SignInIdentity(ctx, Proof("header", &id), a.visit(r, secret))
 	if err != nil {
 		return nil, err
 	}
@@ -187,9 +187,9 @@ func (a *API) byHeader(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	return in.Caller, nil
 }
 
-// proof is what a way of signing in found out, as the office takes it.
-func proof(method string, id *signin.Identity) admin.Proof {
-	return admin.Proof{Method: method, Issuer: id.Issuer, Subject: id.Subject, Login: id.Login, Name: id.Name, Email: id.Email, Groups: id.Groups}
+// Proof is what a way of signing in found out, as the office takes it.
+func Proof(method string, id *signin.Identity) admin.Proof {
+	return admin.Proof{Method: method, Issuer: id.Issuer, Subject: id.Subject, Login: id.Login, Name: id.Name, Email: id.Email, Groups: id.Groups, Refresh: id.Refresh}
 }
 
 func (a *API) visit(r *http.Request, previous admin.Secret) admin.Visit {

@@ -178,10 +178,14 @@ func (a *API) follow(ctx context.Context, c *admin.Caller, sub *notify.Subscript
 		case <-sub.Ready():
 			sub.Take()
 		case <-sub.Done():
+			if isRevoked(context.Cause(ctx)) {
+				a.farewell(ctx, c, f)
+			}
 			return
 		case <-recheck.C:
 			next, err := a.again(ctx)
 			if err != nil {
+				a.farewell(ctx, c, f)
 				return
 			}
 			c = next
@@ -190,6 +194,24 @@ func (a *API) follow(ctx context.Context, c *admin.Caller, sub *notify.Subscript
 				return
 			}
 		}
+	}
+}
+
+// farewellTime bounds the last word of a stream.
+const farewellTime = time.Second
+
+// farewell says to somebody who was put out why: nothing else will tell them, for
+// what they ask from now on gets one answer.
+func (a *API) farewell(ctx context.Context, c *admin.Caller, f *follower) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
+	defer cancel()
+	why := a.cfg.Office.WhyEnded(ctx, c)
+	if why == admin.EndedNot {
+		return
+	}
+	f.out.ctx, f.out.wait = ctx, min(f.out.wait, farewellTime)
+	if f.write("ended", []byte(`{"reason":"`+string(why)+`"}`)) == nil {
+		_ = f.flush() // it was the last
 	}
 }
 

@@ -20,14 +20,15 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin/signin"
 )
 
-// provider is an OpenID provider that lets everybody in as ida.
+// provider is an OpenID provider where everybody is ida.
 type provider struct {
 	t      *testing.T
 	server *httptest.Server
 	key    *rsa.PrivateKey
 
-	mu    sync.Mutex // guards nonce
-	nonce string
+	mu     sync.Mutex // guards what follows
+	nonce  string
+	groups []string // staff is needed
 }
 
 func newProvider(t *testing.T) *provider {
@@ -36,7 +37,7 @@ func newProvider(t *testing.T) *provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &provider{t: t, key: key}
+	p := &provider{t: t, key: key, groups: []string{"staff"}}
 	mux := http.NewServeMux()
 	p.server = httptest.NewServer(mux)
 	t.Cleanup(p.server.Close)
@@ -63,7 +64,7 @@ func (p *provider) token() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	claims, _ := json.Marshal(map[string]any{"iss": p.server.URL, "sub": "42", "aud": "office", "email": "ida@example.com", "email_verified": true, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "nonce": p.nonce})
+	claims, _ := json.Marshal(map[string]any{"iss": p.server.URL, "sub": "42", "aud": "office", "email": "ida@example.com", "email_verified": true, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "nonce": p.nonce, "groups": p.groups})
 	signed := b64([]byte(`{"alg":"RS256","kid":"1"}`)) + "." + b64(claims)
 	sum := sha256.Sum256([]byte(signed))
 	sig, err := rsa.SignPKCS1v15(rand.Reader, p.key, crypto.SHA256, sum[:])
@@ -75,7 +76,10 @@ func (p *provider) token() string {
 
 // use makes an API send people to the provider.
 func (p *provider) use(c *api.Config) {
-	o, err := signin.NewOIDC(signin.OIDCConfig{Issuer: p.server.URL, ClientID: "office", RedirectURL: c.ExternalURL + "/api/v1/session/oidc/callback"})
+	o, err := signin.NewOIDC(signin.OIDCConfig{
+		Issuer: p.server.URL, ClientID: "office", RedirectURL: c.ExternalURL + "/api/v1/session/oidc/callback",
+		GroupsClaim: "groups", Map: signin.Mapping{Required: []string{"staff"}},
+	})
 	if err != nil {
 		p.t.Fatal(err)
 	}

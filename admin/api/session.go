@@ -135,17 +135,31 @@ func (a *API) finishOIDC(ctx context.Context, _ *admin.Caller, _ *nothing) (*red
 	}
 	id, returnTo, err := a.cfg.OIDC.Finish(ctx, begun[0].Value, r.URL.Query())
 	if err != nil {
-		return a.signInProblem(ctx, err)
+		return a.signInProblem(ctx, a.shutOut(ctx, r, &id, err))
 	}
 	previous, err := a.out.session(r)
 	if err != nil {
 		previous = admin.Secret{}
 	}
-	in, err := a.cfg.Office.SignInIdentity(ctx, proof("oidc", &id), a.visit(r, previous))
+	in, err := a.cfg.Office.SignInIdentity(ctx, Proof("oidc", &id), a.visit(r, previous))
 	if err != nil {
 		return a.signInProblem(ctx, err)
 	}
 	return &redirect{Cookies: []string{a.out.sessionCookie(in).String(), a.out.dropped(a.out.loginCookie()).String()}, Location: a.out.prefix + signin.LocalPath(returnTo)}, nil
+}
+
+// shutOut ends what somebody has here who came without the required group, and
+// returns what to tell them.
+func (a *API) shutOut(ctx context.Context, r *http.Request, id *signin.Identity, refusal error) error {
+	if e, ok := errors.AsType[*signin.Error](refusal); !ok || e.Kind != signin.KindGroup {
+		return refusal
+	}
+	proof := Proof("oidc", id)
+	proof.NoGroup = true
+	if _, err := a.cfg.Office.SignInIdentity(ctx, proof, a.visit(r, admin.Secret{})); admin.CodeOf(err) != admin.Unauthenticated {
+		return err
+	}
+	return refusal
 }
 
 // signInProblem shows a person who came by a link what went wrong: the page for

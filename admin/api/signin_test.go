@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/lockkeeper/lockkeeper/audit"
 )
 
 // TestGuessingIsSlowed: after some wrong tries even the right password waits.
@@ -103,6 +105,50 @@ func TestProviderSendsBackOnlyToUs(t *testing.T) {
 				t.Errorf("used twice: sent to %q", got)
 			}
 		}
+	}
+}
+
+// TestProviderTakesTheGroup: who comes without the group does not come in, and
+// loses what they had; the page learns why in both places.
+func TestProviderTakesTheGroup(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	h := newHouse(t, p.use)
+	b := &browser{h: h}
+	enter := func() (to, session string) {
+		path, hs := p.come(h, "/")
+		a := b.call("GET", path, nil, hs...).want(302)
+		for _, c := range a.res.Cookies() {
+			if c.Name == "lksid" {
+				session = c.Value
+			}
+		}
+		return a.res.Header.Get("Location"), session
+	}
+	to, session := enter()
+	ida := &browser{h: h, cookie: &http.Cookie{Name: "lksid", Value: session}}
+	if to != "/" {
+		t.Fatalf("sent to %s", to)
+	}
+	ida.call("GET", "/me", nil).want(200)
+	stream := ida.open("/events?topics=me")
+	stream.until("the topic", func(e event) bool { return e.name == "me" })
+	changes, logins := h.journal.count(audit.KindAdminChange), h.journal.count(audit.KindLogin)
+	p.mu.Lock()
+	p.groups = []string{"others"}
+	p.mu.Unlock()
+	if to, session = enter(); !strings.HasPrefix(to, "/signin?problem=group-missing&") || session != "" {
+		t.Errorf("without the group: sent to %s, session %q", to, session)
+	}
+	stream.until("the reason", func(e event) bool { return e.name == "ended" && e.data == `{"reason":"group-missing"}` })
+	stream.ended()
+	ida.call("GET", "/me", nil).code(401, "unauthenticated")
+	if shut, tried := h.journal.count(audit.KindAdminChange)-changes, h.journal.count(audit.KindLogin)-logins; shut != 1 || tried != 1 {
+		t.Errorf("%d records of being shut out and %d of the try, want one of each", shut, tried)
+	}
+	h.journal.breaks(true)
+	if to, _ = enter(); !strings.HasPrefix(to, "/signin?problem=record-unavailable&") {
+		t.Errorf("without a record: sent to %s", to)
 	}
 }
 

@@ -179,6 +179,45 @@ func TestRightsEndStreams(t *testing.T) {
 	}
 }
 
+// TestStreamSaysWhyItEnds: to whoever was put out, and to nobody else.
+func TestStreamSaysWhyItEnds(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	team := h.root.call("POST", "/teams", map[string]any{"name": "data"}).want(201).id()
+	for name, test := range map[string]struct {
+		do   func(*browser)
+		want string
+	}{
+		"disabled":   {func(b *browser) { h.root.call("PATCH", "/people/"+b.id, map[string]any{"disabled": true}).want(200) }, "disabled"},
+		"signed-out": {func(b *browser) { b.call("DELETE", "/session", nil).want(204) }, "signed-out"},
+		"team-lost":  {func(b *browser) { h.root.call("DELETE", "/teams/"+team+"/members/"+b.login, nil).want(204) }, ""},
+	} {
+		h.streamEndsWith(h.person(name, "member", "data"), name, test.do, test.want)
+	}
+	// Last: the hub is everybody's.
+	h.streamEndsWith(h.person("stop", "member"), "stop", func(*browser) { h.hub.Close() }, "")
+}
+
+// streamEndsWith opens a stream, does what ends it, and wants a reason; empty: none.
+func (h *house) streamEndsWith(b *browser, name string, do func(*browser), want string) {
+	h.Helper()
+	s := b.open("/events?topics=me")
+	s.until("the topic", func(e event) bool { return e.name == "me" })
+	do(b)
+	got := ""
+	for e := range s.events {
+		if e.name == "ended" {
+			got = e.data
+		}
+	}
+	if want != "" {
+		want = `{"reason":"` + want + `"}`
+	}
+	if got != want {
+		h.Errorf("%s: the stream says %q, want %q", name, got, want)
+	}
+}
+
 // TestRightsAreLookedAtAgain: also where nobody is told that they ended.
 func TestRightsAreLookedAtAgain(t *testing.T) {
 	t.Parallel()

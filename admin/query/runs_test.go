@@ -88,7 +88,9 @@ func TestALimitInATransaction(t *testing.T) {
 		Multi: true, Access: query.ReadWrite, Limits: query.Limits{MaxRows: 10},
 		SQL: "begin; delete from " + h.role + ".t; select * from generate_series(1, 20000) g; commit",
 	}
-	count := func() string { return h.rows(h.ann, h.run(h.ann, query.Request{SQL: "select count(*) from " + h.role + ".t"}).ID, 0)[0][0] }
+	count := func() string {
+		return h.rows(h.ann, h.run(h.ann, query.Request{SQL: "select count(*) from " + h.role + ".t"}).ID, 0)[0][0]
+	}
 	failing := req
 	failing.OnLimit = query.Fail
 	run := h.run(h.ann, failing)

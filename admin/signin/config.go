@@ -17,14 +17,18 @@ const (
 	claimEmail   = "email"
 )
 
+// PromptOff as OIDCConfig.Prompt sends no prompt, for providers that give a
+// refresh token without one and refuse people whom they have to ask.
+const PromptOff = "off"
+
 // OIDCConfig is how to ask one OpenID provider who somebody is.
 type OIDCConfig struct {
 	Issuer       string // as the provider writes it in its tokens
 	ClientID     string
 	ClientSecret Secret   // empty: a public client, PKCE alone
 	RedirectURL  string   // where the provider sends people back: Finish stands there
-	Scopes       []string // default openid profile email; offline_access for Refresh
-	Prompt       string   // the prompt parameter; default "consent" with offline_access, else none
+	Scopes       []string // default openid profile email, and offline_access, for Refresh, where the provider lists it
+	Prompt       string   // the prompt parameter; default "consent" with offline_access, else none; PromptOff: none
 
 	LoginClaim  string // email, preferred_username, sub …; default email
 	GroupsClaim string // "" : no groups; may be a dotted path (realm_access.roles)
@@ -67,14 +71,8 @@ func (c OIDCConfig) Validate() error {
 }
 
 func (c OIDCConfig) withDefaults() OIDCConfig {
-	if len(c.Scopes) == 0 {
-		c.Scopes = []string{scopeOpenID, "profile", claimEmail}
-	}
-	if !slices.Contains(c.Scopes, scopeOpenID) {
+	if len(c.Scopes) > 0 && !slices.Contains(c.Scopes, scopeOpenID) {
 		c.Scopes = append([]string{scopeOpenID}, c.Scopes...)
-	}
-	if c.Prompt == "" && slices.Contains(c.Scopes, scopeOffline) {
-		c.Prompt = "consent" // else providers must ignore offline_access (OIDC Core 11)
 	}
 	if c.LoginClaim == "" {
 		c.LoginClaim = claimEmail

@@ -20,11 +20,13 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/lockkeeper/lockkeeper/admin/signin/signintest"
 )
 
 const (
 	testClient   = "office"
-	testSecret   = "the-client-secret-of-the-tests"
+	testSecret   = signintest.Secret
 	testRedirect = "https://office.example/auth/callback"
 )
 

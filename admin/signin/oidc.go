@@ -57,14 +57,15 @@ func (o *OIDC) Begin(ctx context.Context, returnTo string) (Redirect, error) {
 		return Redirect{}, err
 	}
 	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(p.Verifier), oauth2.SetAuthURLParam("nonce", p.Nonce)}
-	if o.cfg.Prompt != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("prompt", o.cfg.Prompt))
+	if prompt := o.prompt(doc); prompt != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("prompt", prompt))
 	}
 	return Redirect{URL: o.client(doc).AuthCodeURL(p.State, opts...), Cookie: cookie, Expires: p.Begun.Add(loginLife)}, nil
 }
 
 // Finish takes the provider's answer: the cookie of Begin and the query with
-// which the browser came back. Each login can be finished once.
+// which the browser came back. Each login can be finished once. With KindGroup
+// the Identity says who lacks the group.
 func (o *OIDC) Finish(ctx context.Context, cookie string, query url.Values) (Identity, string, error) {
 	doc, err := o.source.document(ctx)
 	if err != nil {
@@ -86,16 +87,19 @@ func (o *OIDC) Finish(ctx context.Context, cookie string, query url.Values) (Ide
 	}
 	id, err := o.identify(ctx, doc, tokens, raw, expected{nonce: p.Nonce, after: p.Begun})
 	if err != nil {
-		return Identity{}, "", err
+		return id, "", err
 	}
 	return id, LocalPath(p.ReturnTo), nil
 }
 
 // Refresh asks the provider whether the login still stands: it returns the
-// person as he is now, with the next refresh token, for the subject whose token
-// it is. KindRevoked and KindGroup end his sessions; KindUnavailable says
-// nothing about him. The old token may be void afterwards: store the new one.
-func (o *OIDC) Refresh(ctx context.Context, subject string, refresh Secret) (Identity, error) {
+// person as they are now, for the subject whose token it is. KindRevoked and
+// KindGroup end what they have here, and with KindGroup the Identity says who
+// they are; KindUnavailable says nothing about them.
+//
+// The old token may be void as soon as there is a next one. So keep is called
+// with it before anything else is looked at, and its error ends the question.
+func (o *OIDC) Refresh(ctx context.Context, subject string, refresh Secret, keep func(next Secret) error) (Identity, error) {
 	if refresh.IsZero() || subject == "" {
 		return Identity{}, refuse(KindRevoked, "no refresh token: is offline_access among the scopes?")
 	}
@@ -108,6 +112,11 @@ func (o *OIDC) Refresh(ctx context.Context, subject string, refresh Secret) (Ide
 	tokens, err := o.client(doc).TokenSource(ctx, &oauth2.Token{RefreshToken: refresh.Reveal()}).Token()
 	if err != nil {
 		return Identity{}, tokenError(err, KindRevoked)
+	}
+	if tokens.RefreshToken != refresh.Reveal() { // oauth2 keeps the old one where no other came
+		if err := keep(NewSecret(tokens.RefreshToken)); err != nil {
+			return Identity{}, err
+		}
 	}
 	raw, _ := tokens.Extra("id_token").(string)
 	return o.identify(ctx, doc, tokens, raw, expected{subject: subject})
@@ -154,7 +163,8 @@ type expected struct {
 }
 
 // identify turns the token endpoint's answer into a person. Without an ID
-// token, which a refresh may lack, userinfo must speak.
+// token, which a refresh may lack, userinfo must speak. Beside KindGroup the
+// person is returned too.
 func (o *OIDC) identify(ctx context.Context, doc *document, tokens *oauth2.Token, raw string, want expected) (Identity, error) {
 	id := Identity{Issuer: o.cfg.Issuer, Subject: want.subject, IssuedAt: o.cfg.Now(), Expires: tokens.Expiry, Refresh: NewSecret(tokens.RefreshToken)}
 	c := claims{}
@@ -181,10 +191,11 @@ func (o *OIDC) identify(ctx context.Context, doc *document, tokens *oauth2.Token
 		}
 		c.add(more)
 	}
-	if err := o.cfg.reading().identity(c, &id); err != nil {
+	err := o.cfg.reading().identity(c, &id)
+	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Kind != KindGroup {
 		return Identity{}, err
 	}
-	return id, nil
+	return id, err
 }
 
 func (e expected) check(nonce string, issued time.Time, subject string) error {
@@ -215,6 +226,31 @@ func (o *OIDC) userinfo(ctx context.Context, doc *document, access, subject stri
 	return c, nil
 }
 
+// scopes are those of the configuration. Without any, they are what each
+// provider knows, and offline_access where this one lists it: without a refresh
+// token nobody hears that somebody lost a group.
+func (o *OIDC) scopes(doc *document) []string {
+	if len(o.cfg.Scopes) > 0 {
+		return o.cfg.Scopes
+	}
+	scopes := []string{scopeOpenID, "profile", claimEmail}
+	if slices.Contains(doc.Scopes, scopeOffline) {
+		scopes = append(scopes, scopeOffline)
+	}
+	return scopes
+}
+
+// prompt is what the provider is told to ask people for; empty: nothing.
+func (o *OIDC) prompt(doc *document) string {
+	switch {
+	case o.cfg.Prompt == PromptOff:
+		return ""
+	case o.cfg.Prompt == "" && slices.Contains(o.scopes(doc), scopeOffline):
+		return "consent" // else providers must ignore offline_access (OIDC Core 11)
+	}
+	return o.cfg.Prompt
+}
+
 // client is us as the provider knows us.
 func (o *OIDC) client(doc *document) *oauth2.Config {
 	style := oauth2.AuthStyleInHeader // the default of OIDC Discovery
@@ -222,7 +258,7 @@ func (o *OIDC) client(doc *document) *oauth2.Config {
 		style = oauth2.AuthStyleInParams
 	}
 	return &oauth2.Config{
-		ClientID: o.cfg.ClientID, ClientSecret: o.cfg.ClientSecret.Reveal(), RedirectURL: o.cfg.RedirectURL, Scopes: o.cfg.Scopes,
+		ClientID: o.cfg.ClientID, ClientSecret: o.cfg.ClientSecret.Reveal(), RedirectURL: o.cfg.RedirectURL, Scopes: o.scopes(doc),
 		Endpoint: oauth2.Endpoint{AuthURL: doc.AuthURL, TokenURL: doc.TokenURL, AuthStyle: style},
 	}
 }

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -475,14 +476,47 @@ func TestRefresh(t *testing.T) {
 			t.Parallel()
 			h := newHostile(t)
 			test.do(h)
-			id, err := h.office(t).Refresh(t.Context(), "u-1", NewSecret("refresh-1"))
+			given, _ := h.refresh["refresh_token"].(string) // whatever becomes of the rest of the answer
+			kept := ""
+			id, err := h.office(t).Refresh(t.Context(), "u-1", NewSecret("refresh-1"), func(next Secret) error {
+				kept = next.Reveal()
+				return nil
+			})
 			if got := kindOf(t, err); got != test.want {
 				t.Errorf("got %q (%v), want %q", got, err, test.want)
 			}
-			if want := map[bool]string{true: "refresh-2"}[err == nil]; id.Refresh.Reveal() != want {
-				t.Errorf("next token %q, want %q", id.Refresh.Reveal(), want)
+			if kept != given {
+				t.Errorf("kept %q, want %q", kept, given)
+			}
+			if known := id.Subject == "u-1" && id.Login != ""; known != (err == nil || test.want == KindGroup) {
+				t.Errorf("%v comes with %+v", err, id)
 			}
 		})
+	}
+}
+
+// A next token that cannot be kept ends the question: nothing else is looked at.
+func TestRefreshNotKept(t *testing.T) {
+	t.Parallel()
+	h := newHostile(t)
+	h.refresh = map[string]any{"access_token": "access", "token_type": "Bearer", "refresh_token": "refresh-2", "id_token": "nonsense"}
+	full := errors.New("disk full")
+	id, err := h.office(t).Refresh(t.Context(), "u-1", NewSecret("refresh-1"), func(Secret) error { return full })
+	if !errors.Is(err, full) || id.Subject != "" {
+		t.Errorf("%v, %+v", err, id)
+	}
+}
+
+// Who signs in without the group is known by name, so that they can be shut out.
+func TestGroupMissingNames(t *testing.T) {
+	t.Parallel()
+	h := newHostile(t)
+	h.claims = map[string]any{"groups": []string{"others"}}
+	o := h.office(t)
+	r := begin(t, o, "/")
+	id, _, err := o.Finish(t.Context(), r.Cookie, h.authorize(t, r))
+	if kindOf(t, err) != KindGroup || id.Subject != "u-1" || id.Login != "ada@example.com" || len(id.Groups) != 1 {
+		t.Errorf("%v, %+v", err, id)
 	}
 }
 

@@ -55,6 +55,7 @@ type document struct {
 	UserInfoURL string   `json:"userinfo_endpoint"`
 	KeysURL     string   `json:"jwks_uri"`
 	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	Scopes      []string `json:"scopes_supported"`
 	SendsIssuer bool     `json:"authorization_response_iss_parameter_supported"`
 }
 

@@ -3,7 +3,8 @@ package signin
 import (
 	"context"
 	"encoding/json"
-	"net/http"
+	"errors"
+	"net/url"
 	"testing"
 	"time"
 
@@ -88,7 +89,7 @@ func TestWaitEnds(t *testing.T) {
 	if _, _, err := o.Finish(ctx, r.Cookie, q); kindOf(t, err) != KindUnavailable {
 		t.Errorf("finish: %v", err)
 	}
-	if _, err := o.Refresh(ctx, "u-1", NewSecret("refresh-1")); kindOf(t, err) != KindUnavailable {
+	if _, err := o.Refresh(ctx, "u-1", NewSecret("refresh-1"), never); kindOf(t, err) != KindUnavailable {
 		t.Errorf("refresh: %v", err)
 	}
 	<-o.source.lock
@@ -127,20 +128,45 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
+// offline_access is asked for where the provider lists it, with the prompt that
+// it needs, unless the configuration says otherwise.
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	h := newHostile(t)
-	cfg := h.config()
-	cfg.Scopes, cfg.HTTPClient = []string{"offline_access"}, http.DefaultClient
-	o := must(NewOIDC(cfg))
-	h.authorize(t, begin(t, o, "/")) // wants openid
-	if o.cfg.Prompt != "consent" {
-		t.Errorf("prompt %q", o.cfg.Prompt)
+	for name, test := range map[string]struct {
+		listed, scopes []string
+		prompt         string
+		want, asked    string
+	}{
+		"the provider lists none": {nil, nil, "", "openid profile email", ""},
+		"it lists others":         {[]string{"openid", "groups"}, nil, "", "openid profile email", ""},
+		"it lists it":             {[]string{"openid", "offline_access"}, nil, "", "openid profile email offline_access", "consent"},
+		"no prompt":               {[]string{"openid", "offline_access"}, nil, PromptOff, "openid profile email offline_access", ""},
+		"another prompt":          {[]string{"offline_access"}, nil, "login consent", "openid profile email offline_access", "login consent"},
+		"scopes of our own":       {[]string{"offline_access"}, []string{"email"}, "", "openid email", ""},
+		"our own, and offline":    {nil, []string{"offline_access"}, "", "openid offline_access", "consent"},
+	} {
+		h := newHostile(t)
+		h.document["scopes_supported"] = test.listed
+		cfg := h.config()
+		cfg.Scopes, cfg.Prompt = test.scopes, test.prompt
+		r := begin(t, must(NewOIDC(cfg)), "/")
+		h.authorize(t, r) // wants openid
+		q := must(url.Parse(r.URL)).Query()
+		if q.Get("scope") != test.want || q.Get("prompt") != test.asked {
+			t.Errorf("%s: scope %q, prompt %q", name, q.Get("scope"), q.Get("prompt"))
+		}
 	}
-	if _, err := o.Refresh(t.Context(), "u-1", Secret{}); kindOf(t, err) != KindRevoked {
+}
+
+func TestNoRefreshToken(t *testing.T) {
+	t.Parallel()
+	if _, err := newHostile(t).office(t).Refresh(t.Context(), "u-1", Secret{}, never); kindOf(t, err) != KindRevoked {
 		t.Errorf("no token: %v", err)
 	}
 }
+
+// never keeps a token where there is none to keep.
+func never(Secret) error { return errors.New("a token came") }
 
 func TestClaimPaths(t *testing.T) {
 	t.Parallel()

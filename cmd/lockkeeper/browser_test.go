@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lockkeeper/lockkeeper/admin/signin/signintest"
 	"github.com/lockkeeper/lockkeeper/admin/ui"
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
@@ -66,21 +67,16 @@ var browserPeople = []struct{ login, name, team, warehouse string }{
 	{"pete", "Pete Partner", "shop", "shop_ro"},
 	{"quin", "Quin Queued", "shop", "shop_ro"},
 	{"nora", "Nora Newcomer", "guests", "outsider"},
+	{"ines", "Ines Identified", "guests", "shop_ro"}, // comes by the identity provider
 }
 
 // The page in a real Chromium against the real server: the scripts of
 // admin/ui/web/e2e/real act by roles and labels alone, as people do.
 func TestBrowser(t *testing.T) {
 	chromium := browserTools(t)
-	pg := proxytest.StartPrivate(t)
-	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE shop")
-	proxytest.Exec(t, pg.Connect(t, proxytest.Superuser, "shop"), browserWarehouse...)
-	for _, role := range []string{"shop_rw", "shop_ro", "outsider", "watcher"} {
-		pg.Auth(t, role, "scram-sha-256") // a login that is not the granted one gets nowhere
-	}
+	pg := browserPostgres(t)
 	web := freeAddress(t)
-	p := serve(t, pg, browserPolicy, "--web-listen", web, "--warehouse", "postgres://"+pg.Addr()+"/shop?sslmode=disable",
-		"--operator", "postgres://watcher:watcher@"+pg.Addr()+"/shop?sslmode=disable")
+	p := serve(t, pg, browserPolicy, browserFlags(pg, web)...)
 	browserWelcome(t, p)
 	stage := httptest.NewServer(browserStage(pg, p.state))
 	t.Cleanup(stage.Close)
@@ -88,6 +84,52 @@ func TestBrowser(t *testing.T) {
 		t.Run(script, func(t *testing.T) {
 			browserScript(t, p, script, "LK_WEB=http://"+web, "LK_STAGE="+stage.URL, "CHROMIUM="+chromium)
 		})
+	}
+}
+
+// Coming in by an identity provider, which stands at another site than the page.
+func TestBrowserProvider(t *testing.T) {
+	chromium := browserTools(t)
+	pg := browserPostgres(t)
+	web := freeAddress(t)
+	provider, flags := officeProviderFlags(t, web, "localhost", "")
+	p := serve(t, pg, browserPolicy, append(browserFlags(pg, web), flags...)...)
+	browserWelcome(t, p)
+	if err := provider.Know("ines", signintest.Person("ines", "lk")); err != nil {
+		t.Fatal(err)
+	}
+	mux := browserStage(pg, p.state)
+	browserHandle(mux, "/groups", func(_ context.Context, body []byte) (string, error) {
+		var in struct {
+			Login  string
+			Groups []string
+		}
+		if err := json.Unmarshal(body, &in); err != nil {
+			return "", err
+		}
+		return "", provider.Know(in.Login, signintest.Person(in.Login, in.Groups...))
+	})
+	stage := httptest.NewServer(mux)
+	t.Cleanup(stage.Close)
+	browserScript(t, p, "provider", "LK_WEB=http://"+web, "LK_STAGE="+stage.URL, "CHROMIUM="+chromium, "LK_PROVIDER="+provider.Issuer)
+}
+
+// browserPostgres is the warehouse that the scripts ask.
+func browserPostgres(t *testing.T) *proxytest.Postgres {
+	t.Helper()
+	pg := proxytest.StartPrivate(t)
+	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE shop")
+	proxytest.Exec(t, pg.Connect(t, proxytest.Superuser, "shop"), browserWarehouse...)
+	for _, role := range []string{"shop_rw", "shop_ro", "outsider", "watcher"} {
+		pg.Auth(t, role, "scram-sha-256") // a login that is not the granted one gets nowhere
+	}
+	return pg
+}
+
+func browserFlags(pg *proxytest.Postgres, web string) []string {
+	return []string{
+		"--web-listen", web, "--warehouse", "postgres://" + pg.Addr() + "/shop?sslmode=disable",
+		"--operator", "postgres://watcher:watcher@" + pg.Addr() + "/shop?sslmode=disable",
 	}
 }
 
@@ -153,23 +195,9 @@ func browserWelcome(t *testing.T, p *process) {
 
 // browserStage lets the scripts change the warehouse behind the server's back,
 // and use the command line.
-func browserStage(pg *proxytest.Postgres, state string) http.Handler {
+func browserStage(pg *proxytest.Postgres, state string) *http.ServeMux {
 	mux := http.NewServeMux()
-	handle := func(path string, act func(ctx context.Context, body []byte) (string, error)) {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			out := ""
-			if err == nil {
-				out, err = act(r.Context(), body)
-			}
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			_, _ = io.WriteString(w, out)
-		})
-	}
-	handle("/sql", func(ctx context.Context, body []byte) (string, error) {
+	browserHandle(mux, "/sql", func(ctx context.Context, body []byte) (string, error) {
 		conn, err := pgx.Connect(ctx, pg.URL(proxytest.Superuser, "shop"))
 		if err != nil {
 			return "", err
@@ -182,7 +210,7 @@ func browserStage(pg *proxytest.Postgres, state string) http.Handler {
 		}
 		return fmt.Sprint(first), err
 	})
-	handle("/cli", func(ctx context.Context, body []byte) (string, error) {
+	browserHandle(mux, "/cli", func(ctx context.Context, body []byte) (string, error) {
 		var args []string
 		if err := json.Unmarshal(body, &args); err != nil {
 			return "", err
@@ -194,4 +222,20 @@ func browserStage(pg *proxytest.Postgres, state string) http.Handler {
 		return string(out), nil
 	})
 	return mux
+}
+
+// browserHandle lets the scripts do something, by a POST to a path.
+func browserHandle(mux *http.ServeMux, path string, act func(ctx context.Context, body []byte) (string, error)) {
+	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		out := ""
+		if err == nil {
+			out, err = act(r.Context(), body)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.WriteString(w, out)
+	})
 }

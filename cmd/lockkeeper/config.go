@@ -156,14 +156,16 @@ type webConfig struct {
 
 // oidcConfig is sign-in through an identity provider.
 type oidcConfig struct {
-	Issuer           string `yaml:"issuer"`
-	ClientID         string `yaml:"client_id"`
-	ClientSecretFile string `yaml:"client_secret_file"`
-	Name             string `yaml:"name"` // on the button
-	Scopes           list   `yaml:"scopes"`
-	LoginClaim       string `yaml:"login_claim"`
-	GroupsClaim      string `yaml:"groups_claim"`
-	RequiredGroups   list   `yaml:"required_groups"`
+	Issuer           string   `yaml:"issuer"`
+	ClientID         string   `yaml:"client_id"`
+	ClientSecretFile string   `yaml:"client_secret_file"`
+	Name             string   `yaml:"name"`   // on the button
+	Scopes           list     `yaml:"scopes"` // none: openid, email, profile, and offline_access where the provider lists it
+	Prompt           string   `yaml:"prompt"` // empty: consent with offline_access; off: none
+	LoginClaim       string   `yaml:"login_claim"`
+	GroupsClaim      string   `yaml:"groups_claim"`
+	RequiredGroups   list     `yaml:"required_groups"`
+	Recheck          duration `yaml:"recheck"` // how often the provider is asked about who came in by it
 }
 
 // headerConfig is sign-in by a proxy in front that knows the person already.
@@ -229,7 +231,7 @@ func defaultConfig() Config {
 		Admin: adminConfig{Listen: "127.0.0.1:6480"},
 		Web: webConfig{
 			Password: true,
-			OIDC:     oidcConfig{Name: "Single sign-on", Scopes: list{"openid", "email", "profile"}, LoginClaim: "email", GroupsClaim: "groups"},
+			OIDC:     oidcConfig{Name: "Single sign-on", LoginClaim: "email", GroupsClaim: "groups", Recheck: duration(5 * time.Minute)},
 			Header:   headerConfig{Login: "X-Forwarded-User", Email: "X-Forwarded-Email", Name: "X-Forwarded-Preferred-Username", Groups: "X-Forwarded-Groups"},
 		},
 		Office: officeConfig{

@@ -134,7 +134,7 @@ func (o *office) openPeople(ctx context.Context, h *house) (err error) {
 	o.revoker = &officeRevoker{office: o, store: store, log: o.log}
 	o.people, err = admin.New(ctx, admin.Config{
 		Store: store, Journal: h.recorder, Vault: o.vault, Passwords: o.passwords, Verifiers: verifiers{},
-		Revoker: o.revoker, Queries: officeQueries{o}, Directory: o.directory, Log: o.log,
+		Revoker: o.revoker, Queries: officeQueries{o}, Directory: o.directory, Log: o.log, Recheck: time.Duration(o.cfg.Web.OIDC.Recheck),
 	})
 	if err != nil {
 		return err
@@ -171,7 +171,9 @@ func (o *office) start(failed chan<- error) (stop func(context.Context)) {
 	}
 }
 
-// work is what one office of a store does: it takes runs, and forgets.
+// work is what one office of a store does: it takes runs, asks the identity
+// provider about people, and forgets. Two that asked would use each other's
+// refresh tokens up.
 func (o *office) work(ctx context.Context, failed chan<- error) {
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -179,6 +181,9 @@ func (o *office) work(ctx context.Context, failed chan<- error) {
 			failed <- fmt.Errorf("office: runs: %w", err)
 		}
 	})
+	if o.rooms.check != nil {
+		group.Go(func() { _ = o.rooms.check.Run(ctx) }) // logs by itself, returns with ctx
+	}
 	group.Go(func() { o.prune(ctx) })
 	group.Wait()
 }

@@ -32,6 +32,12 @@ type officeHouse struct {
 
 func serveOffice(t *testing.T, flags ...string) *officeHouse {
 	t.Helper()
+	return serveOfficeAt(t, freeAddress(t), flags...)
+}
+
+// serveOfficeAt serves the page at an address, which others know already.
+func serveOfficeAt(t *testing.T, web string, flags ...string) *officeHouse {
+	t.Helper()
 	pg := proxytest.StartPrivate(t)
 	proxytest.Exec(t, pg.Super(t),
 		"CREATE ROLE reader LOGIN PASSWORD 'reader-secret'", "CREATE ROLE outsider LOGIN PASSWORD 'outsider-secret'",
@@ -39,7 +45,6 @@ func serveOffice(t *testing.T, flags ...string) *officeHouse {
 		"CREATE TABLE public.sales AS SELECT i AS id, i * 2.5 AS amount FROM generate_series(1, 1000) i", "GRANT SELECT ON public.sales TO reader")
 	pg.Auth(t, "reader", "scram-sha-256")
 	pg.Auth(t, "outsider", "scram-sha-256")
-	web := freeAddress(t)
 	h := &officeHouse{pg: pg, web: "http://" + web + "/api/v1"}
 	h.process = serve(t, pg, "version: 1\nclassify: [{class: all}]\nclasses: {all: {}}\n", append([]string{
 		"--auth", "passthrough", "--web-listen", web, "--operator", "postgres://watcher:watcher@" + pg.Addr() + "/postgres?sslmode=disable",
@@ -49,6 +54,26 @@ func serveOffice(t *testing.T, flags ...string) *officeHouse {
 
 // welcome lets somebody in by the command line, with a warehouse login.
 func (h *officeHouse) welcome(t *testing.T, login, warehouse string, flags ...string) *officeUser {
+	t.Helper()
+	link := h.admit(t, login, warehouse, flags...)
+	u := h.browser(t)
+	u.must(http.MethodPost, "/session/link", map[string]any{"token": link}, nil)
+	return u
+}
+
+// browser is one in which nobody is signed in.
+func (h *officeHouse) browser(t *testing.T) *officeUser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &officeUser{t: t, web: h.web, http: &http.Client{Jar: jar, Timeout: time.Minute}}
+}
+
+// admit makes a person with a warehouse login, and returns the token of their
+// one-use link.
+func (h *officeHouse) admit(t *testing.T, login, warehouse string, flags ...string) string {
 	t.Helper()
 	out := h.console(append([]string{"user", "add", login}, flags...)...)
 	link := regexp.MustCompile(`#link=([0-9A-Z]+)`).FindStringSubmatch(out)
@@ -60,13 +85,7 @@ func (h *officeHouse) welcome(t *testing.T, login, warehouse string, flags ...st
 		t.Fatal(err)
 	}
 	h.console("grant", "add", "--to", login, "--warehouse-login", warehouse, "--password-file", secret)
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := &officeUser{t: t, web: h.web, http: &http.Client{Jar: jar, Timeout: time.Minute}}
-	u.must(http.MethodPost, "/session/link", map[string]any{"token": link[1]}, nil)
-	return u
+	return link[1]
 }
 
 // officeUser is somebody's browser, as far as the API is concerned.

@@ -27,6 +27,7 @@ type rooms struct {
 	library *query.Library
 	api     *api.API
 	web     *webServer
+	check   *admin.Rechecker // nil without an identity provider
 }
 
 // buildRooms joins the office's use cases to the door and to the page.
@@ -85,6 +86,9 @@ func (o *office) furnish(ctx context.Context, h *house, r *rooms) error {
 		Log: o.log, Now: h.now,
 	}
 	if err := o.signIn(&cfg); err != nil {
+		return err
+	}
+	if r.check, err = o.rechecker(cfg.OIDC, h.server); err != nil {
 		return err
 	}
 	if r.api, err = api.New(cfg); err != nil {
@@ -150,7 +154,7 @@ func (o *office) signIn(cfg *api.Config) (err error) {
 		cfg.OIDCName = w.Name
 		cfg.OIDC, err = signin.NewOIDC(signin.OIDCConfig{
 			Issuer: w.Issuer, ClientID: w.ClientID, ClientSecret: secret, RedirectURL: o.cfg.Web.external() + "/api/v1/session/oidc/callback",
-			Scopes: w.Scopes, LoginClaim: w.LoginClaim, GroupsClaim: w.GroupsClaim, Map: signin.Mapping{Required: w.RequiredGroups},
+			Scopes: w.Scopes, Prompt: w.Prompt, LoginClaim: w.LoginClaim, GroupsClaim: w.GroupsClaim, Map: signin.Mapping{Required: w.RequiredGroups},
 		})
 		if err != nil {
 			return err

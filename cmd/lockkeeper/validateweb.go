@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/admin"
 )
 
 // off says that nobody wants an office.
@@ -79,6 +82,8 @@ func (o *oidcConfig) validate() error {
 		return errors.New("issuer: only https")
 	case o.ClientID == "":
 		return errors.New("client_id is needed beside issuer")
+	case time.Duration(o.Recheck) < admin.ShortestRecheck:
+		return fmt.Errorf("recheck: at least %s", admin.ShortestRecheck)
 	}
 	return nil
 }

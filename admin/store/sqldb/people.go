@@ -52,6 +52,13 @@ var identities = Table[admin.Identity]{ //nolint:gochecknoglobals // nobody writ
 	Fields: func(i *admin.Identity) []any { return []any{&i.Issuer, &i.Subject, &i.PrincipalID} },
 }
 
+var renewals = Table[admin.Renewal]{ //nolint:gochecknoglobals // nobody writes to it
+	Name: "renewals", Keys: 2, Columns: []string{"issuer", "subject", "sealed", "version", "checked", "due"},
+	Fields: func(r *admin.Renewal) []any {
+		return []any{&r.Issuer, &r.Subject, &r.Sealed, &r.Version, Micros(&r.Checked), Micros(&r.Due)}
+	},
+}
+
 var teams = Table[admin.Team]{ //nolint:gochecknoglobals // nobody writes to it
 	Name: "teams", Keys: 1, Columns: []string{"id", "name", "created"},
 	Fields: func(t *admin.Team) []any { return []any{&t.ID, &t.Name, Micros(&t.Created)} },
@@ -109,6 +116,23 @@ func (tx peopleTx) Identities(ctx context.Context, principalID string) ([]admin.
 
 func (tx peopleTx) AddIdentity(ctx context.Context, i *admin.Identity) error {
 	return identities.Add(ctx, tx.Tx, i)
+}
+
+func (tx peopleTx) Renewal(ctx context.Context, issuer, subject string) (*admin.Renewal, error) {
+	return renewals.Get(ctx, tx.Tx, "issuer = $1 AND subject = $2", issuer, subject)
+}
+
+func (tx peopleTx) DueRenewals(ctx context.Context, issuer string, most int) ([]admin.Renewal, error) {
+	return renewals.List(ctx, tx.Tx, "WHERE issuer = $1 AND due <= $2 ORDER BY due, subject LIMIT $3", issuer, tx.now.UnixMicro(), int64(most))
+}
+
+func (tx peopleTx) SetRenewal(ctx context.Context, r *admin.Renewal) error {
+	return renewals.Put(ctx, tx.Tx, r)
+}
+
+func (tx peopleTx) RemoveRenewal(ctx context.Context, issuer, subject string) error {
+	_, err := renewals.Remove(ctx, tx.Tx, "issuer = $1 AND subject = $2", issuer, subject)
+	return err
 }
 
 func (tx peopleTx) Team(ctx context.Context, id string) (*admin.Team, error) {

@@ -101,5 +101,6 @@ func (tx peopleTx) Prune(ctx context.Context, before time.Time) error {
 			return err
 		}
 	}
-	return nil
+	_, err := renewals.Remove(ctx, tx.Tx, "checked < $1", at)
+	return err
 }

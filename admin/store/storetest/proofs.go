@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -196,6 +197,16 @@ func testPrune(t *testing.T, s admin.Store) {
 		if err := tx.AddSession(ctx, over); err != nil {
 			return err
 		}
+		old, fresh := renewal("1", 0), renewal("2", 0)
+		old.Checked = at(-time.Hour)
+		for _, r := range []*admin.Renewal{old, fresh} {
+			if err := tx.AddIdentity(ctx, &admin.Identity{Issuer: r.Issuer, Subject: r.Subject, PrincipalID: ana.ID}); err != nil {
+				return err
+			}
+			if err := tx.SetRenewal(ctx, r); err != nil {
+				return err
+			}
+		}
 		if err := tx.Prune(ctx, at(-time.Minute)); err != nil {
 			return err
 		}
@@ -203,6 +214,69 @@ func testPrune(t *testing.T, s admin.Store) {
 		same(t, "tokens", left, []admin.Token{*stays})
 		_, absent := tx.Session(ctx, over.ID)
 		is(t, "session", absent, admin.ErrAbsent)
+		due, errDue := tx.DueRenewals(ctx, fresh.Issuer, 10)
+		same(t, "renewals", due, []admin.Renewal{*fresh})
+		return errors.Join(err, errDue)
+	})
+}
+
+// renewal is of a subject at the suite's issuer.
+func renewal(subject string, due time.Duration) *admin.Renewal {
+	return &admin.Renewal{Issuer: "https://id", Subject: subject, Sealed: []byte{0, 255, 1}, Version: "v-" + subject, Checked: at(0), Due: at(due)}
+}
+
+func testRenewals(t *testing.T, s admin.Store) {
+	ana := add(t, s, "ana")[0]
+	now, late, soon := renewal("1", 0), renewal("2", -time.Hour), renewal("3", time.Microsecond)
+	elsewhere := renewal("1", -2*time.Hour)
+	elsewhere.Issuer = "https://other"
+	update(t, s, func(ctx context.Context, tx admin.Tx) error {
+		for _, r := range []*admin.Renewal{now, late, soon, elsewhere} {
+			if err := tx.AddIdentity(ctx, &admin.Identity{Issuer: r.Issuer, Subject: r.Subject, PrincipalID: ana.ID}); err != nil {
+				return err
+			}
+			if err := tx.SetRenewal(ctx, r); err != nil {
+				return err
+			}
+		}
+		due, err := tx.DueRenewals(ctx, now.Issuer, 10)
+		same(t, "due", due, []admin.Renewal{*late, *now})
+		if err != nil {
+			return err
+		}
+		due, err = tx.DueRenewals(ctx, now.Issuer, 1)
+		same(t, "due first", due, []admin.Renewal{*late})
+		if err != nil {
+			return err
+		}
+		late.Sealed, late.Version, late.Checked, late.Due = []byte("next"), "w", at(time.Minute), at(time.Hour)
+		if err := tx.SetRenewal(ctx, late); err != nil {
+			return err
+		}
+		got, err := tx.Renewal(ctx, late.Issuer, late.Subject)
+		same(t, "after", got, late)
+		if err != nil {
+			return err
+		}
+		for range 2 {
+			if err := tx.RemoveRenewal(ctx, now.Issuer, now.Subject); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Renewal(ctx, now.Issuer, now.Subject)
+		is(t, "removed", err, admin.ErrAbsent)
+		_, err = tx.Renewal(ctx, elsewhere.Issuer, elsewhere.Subject)
 		return err
+	})
+	if err := s.Update(t.Context(), func(tx admin.Tx) error { return tx.SetRenewal(t.Context(), renewal("nobody", 0)) }); err == nil {
+		t.Error("a renewal of nobody")
+	}
+	update(t, s, func(ctx context.Context, tx admin.Tx) error {
+		if err := tx.RemovePrincipal(ctx, ana.ID); err != nil {
+			return err
+		}
+		_, err := tx.Renewal(ctx, late.Issuer, late.Subject)
+		is(t, "with the person", err, admin.ErrAbsent)
+		return nil
 	})
 }

@@ -22,7 +22,7 @@ var Epoch = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, admin.Store){
 		"Commit": testCommit, "OneWriter": testOneWriter, "Now": testNow, "Canceled": testCanceled, "Revision": testRevision,
-		"Principals": testPrincipals, "Search": testSearch, "Teams": testTeams, "Grants": testGrants, "Identities": testIdentities,
+		"Principals": testPrincipals, "Search": testSearch, "Teams": testTeams, "Grants": testGrants, "Identities": testIdentities, "Renewals": testRenewals,
 		"Tokens": testTokens, "DBPasswords": testDBPasswords, "Sessions": testSessions, "Links": testLinks, "Sightings": testSightings,
 		"Cascade": testCascade, "Prune": testPrune,
 	} {

@@ -1,16 +1,19 @@
 // What the scripts beside this one share: people in browsers of their own against a
 // real server, and the promises that hold on every page of every script: no console
-// error, no breach of the Content-Security-Policy, no request to another origin.
+// error, no breach of the Content-Security-Policy, no request to another origin
+// (but the identity provider's, where there is one, and only by going there).
 //
 // `make browser` starts the server and says in the environment where things are:
-// LK_WEB (the page), LK_STAGE (the test: SQL as the warehouse's superuser, and the
-// command line), CHROMIUM.
+// LK_WEB (the page), LK_STAGE (the test: SQL as the warehouse's superuser, the
+// command line, the identity provider's groups), LK_PROVIDER (its origin, if any),
+// CHROMIUM.
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
 export const origin = required('LK_WEB')
+export const provider = process.env.LK_PROVIDER
 const stage = required('LK_STAGE')
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const patience = 20000
@@ -35,6 +38,8 @@ async function ask(path, body) {
 export const sql = (text) => ask('/sql', text)
 /** `lockkeeper …`, at the machine of the server. */
 export const cli = (...args) => ask('/cli', JSON.stringify(args))
+/** The groups that the identity provider lists somebody in from now on. */
+export const groups = (login, ...names) => ask('/groups', JSON.stringify({ login, groups: names }))
 
 export const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 
@@ -64,6 +69,16 @@ export async function end() {
 
 const everybody = []
 
+/** Nobody is asked but our own origin. The provider is gone to, by the whole page;
+ *  what its own pages then load from it is theirs. */
+function allowed(request) {
+  const url = request.url()
+  if (url.startsWith(origin + '/') || /^(data|blob):/.test(url)) return true
+  if (!provider || new URL(url).origin !== provider) return false
+  if (request.isNavigationRequest()) return request.frame() === request.frame().page().mainFrame()
+  return new URL(request.frame().url()).origin === provider
+}
+
 /** Somebody with a browser of their own. */
 export class Person {
   /** Opens the browser; nobody is signed in yet. */
@@ -74,7 +89,7 @@ export class Person {
     await person.context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`)))
     person.expected = [] // statuses of answers that the script provokes
     person.context.on('page', (page) => person.watch(page))
-    person.context.on('request', (r) => { if (!r.url().startsWith(origin + '/') && !/^(data|blob):/.test(r.url())) fault(`${login}: asks ${r.url()}`) })
+    person.context.on('request', (r) => { if (!allowed(r)) fault(`${login}: asks ${r.url()}`) })
     person.page = await person.context.newPage()
     everybody.push(person)
     return person
@@ -104,6 +119,7 @@ export class Person {
     page.setDefaultTimeout(patience)
     page.on('console', (m) => {
       if (m.type() !== 'error' && m.type() !== 'warning') return
+      if (provider && m.location().url.startsWith(provider + '/')) return // what its pages do is theirs
       const status = Number(/status of (\d{3})/.exec(m.text())?.[1])
       if (this.expected.includes(status)) return
       fault(`${this.login}: console: ${m.text()} (${m.location().url}) at ${page.url()}`)

@@ -8,11 +8,13 @@ export interface Snapshot<T> { topic: Topic; version: number; data: T }
 const snapshots = new Map<Topic, Snapshot<unknown>>()
 const listeners = new Set<() => void>()
 let up = false
+let ended = '' // why the office ended the stream
 let started: { stop: (forAll: boolean) => void } | null = null
 
 const notify = () => { for (const f of listeners) f() }
 
-function take(message: { up?: boolean; snapshot?: Snapshot<unknown> }): void {
+function take(message: { up?: boolean; snapshot?: Snapshot<unknown>; ended?: string }): void {
+  if (message.ended) ended = message.ended
   // A stream ends when the office shuts somebody out: ask, and a 401 leads to sign-in.
   if (started && up && message.up === false) void get('/me').catch(() => undefined)
   if (message.up !== undefined) up = message.up
@@ -40,8 +42,12 @@ export function startStream(): void {
   const read = (e: MessageEvent<string>) => take({ up: true, snapshot: JSON.parse(e.data) })
   source.onmessage = read
   for (const topic of ['runs', 'me', 'connect']) source.addEventListener(topic, read)
+  source.addEventListener('ended', (e: MessageEvent<string>) => take({ ended: (JSON.parse(e.data) as { reason: string }).reason }))
   started = { stop: () => source.close() }
 }
+
+/** Why the office shut this person out, if it said so; empty otherwise. */
+export const whyEnded = (): string => ended
 
 /** Ends the stream of all tabs: the session is over. */
 export function stopStream(): void {

@@ -35,6 +35,7 @@ function open(url: string): void {
     tell({ snapshot })
   }
   source.onmessage = take
+  source.addEventListener('ended', (e: MessageEvent<string>) => tell({ ended: (JSON.parse(e.data) as { reason: string }).reason }))
   for (const topic of ['runs', 'me', 'connect']) source.addEventListener(topic, take)
 }
 

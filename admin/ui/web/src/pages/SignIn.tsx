@@ -6,6 +6,7 @@ import type { Me } from '../api/types'
 import { base } from '../base'
 import { Button, Failure, Input, Loading, useTitle } from '../parts'
 import { t } from '../strings'
+import { reason } from './signin-reason'
 
 /** Only a path of this page: an address from outside must not send anybody elsewhere. */
 export function safeReturn(text: string | undefined | null): string {
@@ -20,6 +21,7 @@ export function SignIn() {
   const [link] = useState(() => /^#link=(.+)$/.exec(window.location.hash)?.[1] ?? null)
   const [stage, setStage] = useState<'ask' | 'link' | 'choose'>(link ? 'link' : 'ask')
   const [error, setError] = useState('')
+  const why = reason(window.location.search)
   const posted = useRef(false)
   const enter = (me: Me) => {
     client.setQueryData(['me'], me)
@@ -44,6 +46,7 @@ export function SignIn() {
         <h1>{stage === 'choose' ? t.signin.choose : t.signin.title}</h1>
         {stage === 'ask' && <p className="hint">{t.signin.lead}</p>}
         {error && <p className="form-error" role="alert">{error}</p>}
+        {stage === 'ask' && !error && why && <p className={why.refused ? 'form-error' : 'form-note'} role={why.refused ? 'alert' : 'status'}>{why.text}</p>}
         {stage === 'link' && <Loading label={t.signin.linkBusy} />}
         {stage === 'choose' && <Choose onDone={() => window.location.replace(base.replace(/\/$/, '') + returnTo)} />}
         {stage === 'ask' && session.isPending && <Loading />}

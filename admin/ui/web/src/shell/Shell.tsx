@@ -5,7 +5,7 @@ import { send } from '../api/client'
 import { useMe } from '../api/hooks'
 import type { Me, Run } from '../api/types'
 import { base } from '../base'
-import { startStream, stopStream, useStreamUp, useTopic } from '../events/stream'
+import { startStream, stopStream, useStreamUp, useTopic, whyEnded } from '../events/stream'
 import { Button, cx, Failure, isMod, keys, Loading, Menu, Modal } from '../parts'
 import { t } from '../strings'
 import { applyTheme, readTheme, type Theme } from '../theme'
@@ -19,12 +19,15 @@ export function Shell() {
   const path = useRouterState({ select: (s) => s.location.href })
   const [open, setOpen] = useState<'palette' | 'keys' | 'password' | null>(null)
 
+  const known = me.data !== undefined
   useEffect(() => {
-    const out = () => { stopStream(); void navigate({ to: '/signin', search: { return_to: path }, replace: true }) }
+    const out = () => {
+      stopStream()
+      void navigate({ to: '/signin', search: { return_to: path, ...(known ? { ended: whyEnded() || 'signed-out' } : {}) }, replace: true })
+    }
     window.addEventListener('lk:signed-out', out)
     return () => window.removeEventListener('lk:signed-out', out)
-  }, [navigate, path])
-  const known = me.data !== undefined
+  }, [navigate, path, known])
   useEffect(() => { if (known) startStream() }, [known])
 
   useEffect(() => {

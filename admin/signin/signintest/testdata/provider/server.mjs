@@ -7,7 +7,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import Provider from 'oidc-provider';
 
-const { redirect, secret, thin } = JSON.parse(process.argv[2]);
+const { redirect, secret, thin, host } = JSON.parse(process.argv[2]);
 setTimeout(() => process.exit(3), 5 * 60 * 1000).unref();
 
 const jwk = (type, options, more) => ({
@@ -15,10 +15,11 @@ const jwk = (type, options, more) => ({
 });
 const method = thin ? 'client_secret_post' : 'client_secret_basic';
 const people = new Map(); // login → claims
+let away = false; // answers nothing but errors
 
 const server = createServer();
 server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const issuer = `http://${host}:${server.address().port}`;
   const provider = new Provider(issuer, {
     jwks: {
       keys: [
@@ -44,6 +45,7 @@ server.listen(0, '127.0.0.1', () => {
     },
     conformIdTokenClaims: thin, // true: the claims stand in userinfo only
     pkce: { required: () => true },
+    rotateRefreshToken: true, // and one that is used twice ends the login
     findAccount: (_ctx, sub) => {
       const claims = people.get(sub);
       return claims && { accountId: sub, claims: () => ({ sub, ...claims }) };
@@ -51,13 +53,21 @@ server.listen(0, '127.0.0.1', () => {
     features: { devInteractions: { enabled: true } },
     ttl: { AccessToken: 600, AuthorizationCode: 60, IdToken: 600, RefreshToken: 3600, Grant: 3600, Interaction: 600, Session: 3600 },
   });
-  server.on('request', provider.callback());
+  provider.use(async (ctx, next) => { // its pages ask a third party for a font
+    await next();
+    if (typeof ctx.body === 'string') ctx.body = ctx.body.replace(/@import url\(https:[^)]*\);/, '');
+  });
+  const answer = provider.callback();
+  server.on('request', (req, res) => {
+    if (!away) return answer(req, res);
+    res.writeHead(503).end();
+  });
   process.stdout.write(`${JSON.stringify({ issuer })}\n`);
 
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    const { login, claims } = JSON.parse(line); // claims null: the person is gone
-    if (claims) people.set(login, claims); else people.delete(login);
+    const { login, claims, away: leaves } = JSON.parse(line); // claims null: the person is gone
+    if (leaves !== undefined) away = leaves; else if (claims) people.set(login, claims); else people.delete(login);
     process.stdout.write('"ok"\n');
   });
   lines.on('close', () => process.exit(0));
