@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
+	"github.com/lockkeeper/lockkeeper/admin/lease"
 	"github.com/lockkeeper/lockkeeper/admin/notify"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 	"github.com/lockkeeper/lockkeeper/admin/signin"
@@ -47,8 +48,13 @@ type office struct {
 	people      *admin.Office
 	directory   *admin.Directory
 	seen        *sightings
-	rooms       *rooms      // nil until the door stands
-	active      atomic.Bool // it works on the store; else it stands by
+	rooms       *rooms // nil until the door stands
+
+	// Who may write to the store. With SQLite it is the office's alone, from
+	// start on. A Postgres is written to behind the fence, within a term.
+	alone atomic.Bool
+	fence *sqldb.Fence               // nil with SQLite
+	term  atomic.Pointer[lease.Term] // nil before the first
 }
 
 // officeDir is the office's folder in the state directory:
@@ -86,8 +92,13 @@ func (o *office) openStore(ctx context.Context, home string) (err error) {
 		o.db, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(home, "office.db")})
 		return err
 	}
-	o.db, err = postgres.Open(ctx, postgres.Config{URL: o.cfg.Office.Store.DSN()})
-	return err
+	db, err := postgres.Open(ctx, postgres.Config{URL: o.cfg.Office.Store.DSN()})
+	if err != nil {
+		return err
+	}
+	o.fence = sqldb.NewFence(officeLease)
+	o.db = db.Behind(o.fence)
+	return nil
 }
 
 // openKey makes the key with the first start. Later a missing key is an error:

@@ -32,6 +32,11 @@ type officeHouse struct {
 
 func serveOffice(t *testing.T, flags ...string) *officeHouse {
 	t.Helper()
+	return serveOfficeAt(t, officeWarehouse(t), flags...)
+}
+
+func officeWarehouse(t *testing.T) *proxytest.Postgres {
+	t.Helper()
 	pg := proxytest.StartPrivate(t)
 	proxytest.Exec(t, pg.Super(t),
 		"CREATE ROLE reader LOGIN PASSWORD 'reader-secret'", "CREATE ROLE outsider LOGIN PASSWORD 'outsider-secret'",
@@ -39,6 +44,11 @@ func serveOffice(t *testing.T, flags ...string) *officeHouse {
 		"CREATE TABLE public.sales AS SELECT i AS id, i * 2.5 AS amount FROM generate_series(1, 1000) i", "GRANT SELECT ON public.sales TO reader")
 	pg.Auth(t, "reader", "scram-sha-256")
 	pg.Auth(t, "outsider", "scram-sha-256")
+	return pg
+}
+
+func serveOfficeAt(t *testing.T, pg *proxytest.Postgres, flags ...string) *officeHouse {
+	t.Helper()
 	web := freeAddress(t)
 	h := &officeHouse{pg: pg, web: "http://" + web + "/api/v1"}
 	h.process = serve(t, pg, "version: 1\nclassify: [{class: all}]\nclasses: {all: {}}\n", append([]string{
@@ -306,33 +316,4 @@ func TestOfficeQueryCommand(t *testing.T) {
 		t.Errorf("runs: code %d: %q", code, out)
 	}
 	h.stop()
-}
-
-// Two servers on one store: one office works, the other stands by and takes
-// over when the first stops.
-func TestOfficeStandsBy(t *testing.T) {
-	t.Parallel()
-	pg := proxytest.StartPrivate(t)
-	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE office")
-	file := configFlags(t, "office: {store: \"postgres://"+proxytest.Superuser+"@"+pg.Addr()+"/office?sslmode=disable\"}\n")
-	begin := func() (*process, func() int) {
-		web := freeAddress(t)
-		p := serve(t, pg, "", append(file, "--web-listen", web)...)
-		return p, func() int {
-			u := &officeUser{t: t, web: "http://" + web + "/api/v1", http: http.DefaultClient}
-			code, _ := u.do(http.MethodGet, "/session", nil)
-			return code
-		}
-	}
-	first, one := begin()
-	eventually(t, "the first works", func() bool { return one() == http.StatusOK })
-	second, two := begin()
-	want(t, fmt.Sprint(two()), "503")
-	first.console("user", "add", "ann", "--admin")
-	first.stop()
-	eventually(t, "the second takes over", func() bool { return two() == http.StatusOK })
-	if out := second.console("user", "list"); !strings.Contains(out, "ann") {
-		t.Errorf("it knows nobody:\n%s", out)
-	}
-	second.stop()
 }

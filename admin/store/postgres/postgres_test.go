@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -53,4 +54,55 @@ func TestLease(t *testing.T) {
 	storetest.RunLease(t, func(t *testing.T) *sqldb.DB {
 		return open(t, pg.URL(proxytest.Superuser, pg.CreateDatabase(t)), func() time.Time { return time.Now().Add(24 * time.Hour) })
 	})
+}
+
+// An office that is stopped in the middle of a Tx does not keep others from the
+// store for ever, and what it had not committed is gone.
+func TestFrozenWriter(t *testing.T) {
+	t.Parallel()
+	pg := proxytest.StartPostgres(t)
+	url := pg.URL(proxytest.Superuser, pg.CreateDatabase(t))
+	frozen, other := open(t, url, time.Now), open(t, url, time.Now)
+	bump := func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE revisions SET value = value + 1")
+		return err
+	}
+	inside, thaw := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 1)
+	go func() { // ends with thaw; joined below
+		ended <- frozen.Tx(t.Context(), func(tx *sqldb.Tx) error {
+			var timeout string
+			err := tx.Row(t.Context(), "SHOW idle_in_transaction_session_timeout", nil, []any{&timeout})
+			if timeout != "10s" {
+				t.Errorf("a transaction may do nothing for %s", timeout)
+			}
+			_, shorter := tx.Exec(t.Context(), "SET LOCAL idle_in_transaction_session_timeout = '200ms'")
+			err = errors.Join(err, shorter, bump(tx))
+			close(inside)
+			<-thaw
+			return err
+		})
+	}()
+	<-inside
+	if err := other.Tx(t.Context(), bump); err != nil {
+		t.Error(err)
+	}
+	close(thaw)
+	if err := <-ended; err == nil {
+		t.Error("it committed")
+	}
+	if err := frozen.Tx(t.Context(), bump); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	err := other.View(t.Context(), func(tx *sqldb.Tx) error {
+		var n int64
+		err := tx.Row(t.Context(), "SELECT value FROM revisions", nil, []any{&n})
+		if n != 3 {
+			t.Errorf("revision %d: the frozen one's change is there", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }

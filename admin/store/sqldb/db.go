@@ -43,7 +43,7 @@ type DB struct {
 	engine      Engine
 	write, read *sql.DB
 	now         func() time.Time
-	fence       *fence // nil: whoever has the connection may write
+	fence       *Fence // nil: whoever has the connection may write
 }
 
 // New brings the schema up to date and returns the DB, which owns the
@@ -74,8 +74,12 @@ func (db *DB) Close() error {
 func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }
 
 // Tx runs fn as the only writer, and commits if it returns nil. fn must not
-// begin another Tx: it would wait for itself.
+// begin another Tx: it would wait for itself. Behind a fence it may be refused.
 func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
+	epoch, err := db.fence.enter()
+	if err != nil {
+		return err
+	}
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin in the store: %w", err)
@@ -86,7 +90,7 @@ func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 	return db.finish(tx, func(tx *Tx) error {
-		if err := db.fence.check(ctx, tx); err != nil {
+		if err := db.fence.check(ctx, tx, epoch); err != nil {
 			return err
 		}
 		return fn(tx)
