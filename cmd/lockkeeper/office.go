@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
-	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
 	"github.com/lockkeeper/lockkeeper/admin/lease"
 	"github.com/lockkeeper/lockkeeper/admin/notify"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
@@ -40,7 +39,7 @@ type office struct {
 	home        string
 	db          *sqldb.DB
 	vault       *secret.Vault
-	blobs       *dir.Store
+	blobs       resultStore
 	hub         *notify.Hub
 	revocations *notify.Revocations
 	revoker     *officeRevoker
@@ -121,12 +120,8 @@ func (o *office) openKey(_ context.Context, home string) (err error) {
 	return err
 }
 
-func (o *office) openResults(_ context.Context, home string) (err error) {
-	path := o.cfg.Office.Results
-	if path == "" {
-		path = filepath.Join(home, "results")
-	}
-	o.blobs, err = dir.New(dir.Config{Dir: path, MaxBytes: int64(o.cfg.Office.ResultSize)})
+func (o *office) openResults(ctx context.Context, home string) (err error) {
+	o.blobs, err = o.cfg.Office.openResults(ctx, home, o.cfg.Office.ResultSize)
 	return err
 }
 

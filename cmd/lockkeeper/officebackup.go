@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockkeeper/lockkeeper/admin/backup"
-	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 	"github.com/lockkeeper/lockkeeper/admin/store/postgres"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
@@ -22,10 +21,9 @@ import (
 
 // officePlaces are where an office keeps what it has, as a backup sees them.
 type officePlaces struct {
-	store   conninfo // zero: SQLite
-	home    string   // office in the state directory
-	results string
-	key     string
+	cfg  officeConfig // where the store and the results are
+	home string       // office in the state directory
+	key  string
 }
 
 // placesFlags say where an office is, without a server.
@@ -48,18 +46,17 @@ func (f *placesFlags) places() (officePlaces, error) {
 	}
 	home := (&stateDir{path: cfg.State}).office()
 	return officePlaces{
-		store: cfg.Office.Store, home: home,
-		results: cmp.Or(cfg.Office.Results, filepath.Join(home, "results")),
-		key:     cmp.Or(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
+		cfg: cfg.Office, home: home,
+		key: cmp.Or(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
 	}, nil
 }
 
 // open opens the store at a version of the schema; 0 is the newest.
 func (p *officePlaces) open(ctx context.Context, schema int64) (*sqldb.DB, error) {
-	if p.store.IsZero() {
+	if p.cfg.Store.IsZero() {
 		return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(p.home, "office.db"), Schema: schema})
 	}
-	return postgres.Open(ctx, postgres.Config{URL: p.store.DSN(), Schema: schema})
+	return postgres.Open(ctx, postgres.Config{URL: p.cfg.Store.DSN(), Schema: schema})
 }
 
 func newBackupCommand() *cobra.Command {
@@ -102,7 +99,7 @@ func (p *officePlaces) backup(ctx context.Context, path string) (_ backup.Manife
 		return backup.Manifest{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	blobs, err := dir.New(dir.Config{Dir: p.results})
+	blobs, err := p.cfg.openResults(ctx, p.home, 0)
 	if err != nil {
 		return backup.Manifest{}, err
 	}
@@ -187,7 +184,7 @@ func (p *officePlaces) fill(ctx context.Context, from io.Reader, schema int64, k
 	if err != nil {
 		return backup.Manifest{}, err
 	}
-	blobs, err := dir.New(dir.Config{Dir: p.results})
+	blobs, err := p.cfg.openResults(ctx, p.home, 0)
 	if err != nil {
 		return backup.Manifest{}, errors.Join(err, db.Close())
 	}

@@ -64,6 +64,9 @@ func (o *office) serveTerm(ctx context.Context, keeper *lease.Keeper, failed cha
 	case <-ctx.Done():
 	case term := <-keeper.Terms():
 		o.log.InfoContext(ctx, "the office works on the store", slog.Uint64("epoch", term.Epoch()))
+		if err := o.blobs.Recount(ctx); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "cannot count the results of the office before; their bound is not exact", slog.Any("error", err))
+		}
 		o.fence.Begin(term.Epoch()) // before anything is written
 		o.term.Store(term)
 		var group sync.WaitGroup
