@@ -257,40 +257,6 @@ func TestOfficeSharesExactlyThatResult(t *testing.T) {
 	h.stop()
 }
 
-// A backup brings everything back but the key: the page's session, the run, and
-// each of its rows.
-func TestOfficeBackup(t *testing.T) {
-	t.Parallel()
-	h := serveOffice(t)
-	ann := h.welcome(t, "ann", "reader", "--admin")
-	id := ann.run("SELECT id, amount FROM public.sales ORDER BY id")
-	_, before := ann.do(http.MethodGet, "/runs/"+id+"/rows?limit=1000", nil)
-	file, key := filepath.Join(t.TempDir(), "office.backup"), filepath.Join(h.state, "office", "key")
-	h.console("backup", file)
-	other := filepath.Join(t.TempDir(), "state")
-	if out, code := command(t, "restore", file, "--state", other); code == 0 {
-		t.Errorf("restored without a key: %s", out)
-	}
-	if out, code := command(t, "restore", file, "--state", other, "--key-file", key); code != 0 {
-		t.Fatalf("restore: %s", out)
-	}
-	if out, code := command(t, "restore", file, "--state", other, "--key-file", key); code == 0 {
-		t.Errorf("restored over what is there: %s", out)
-	}
-	h.stop()
-	for i, arg := range h.args {
-		if arg == h.state {
-			h.args[i] = other
-		}
-	}
-	h.start()
-	code, after := ann.do(http.MethodGet, "/runs/"+id+"/rows?limit=1000", nil)
-	if code != http.StatusOK || !bytes.Equal(before, after) {
-		t.Errorf("%d: %d bytes, want the same %d", code, len(after), len(before))
-	}
-	h.stop()
-}
-
 // A program runs SQL by the command line from elsewhere, with a token.
 func TestOfficeQueryCommand(t *testing.T) {
 	t.Parallel()
