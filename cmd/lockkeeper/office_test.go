@@ -137,7 +137,8 @@ func (u *officeUser) run(sql string) string {
 		u.must(http.MethodGet, "/runs/"+r.ID, nil, &r)
 	}
 	if r.State != "succeeded" {
-		u.t.Fatalf("%s: %s", sql, r.State)
+		_, whole := u.do(http.MethodGet, "/runs/"+r.ID, nil)
+		u.t.Fatalf("%s: %s: %s", sql, r.State, whole)
 	}
 	return r.ID
 }

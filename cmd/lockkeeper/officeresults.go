@@ -54,6 +54,13 @@ func (o *officeConfig) openResults(ctx context.Context, home string, bound size)
 	return store, nil
 }
 
+// kept is how many bytes of results stay when room is made. The place itself takes
+// no more than result_size, so there must be room below it for the next result,
+// or nothing would ever make any.
+func (o *officeConfig) kept() int64 {
+	return max(int64(o.ResultSize)-int64(o.MaxBytes), int64(o.ResultSize)/2)
+}
+
 // bucket is the bucket as the store of blobs takes it, with its secret key.
 func (o *officeConfig) bucket() (s3.Config, error) {
 	u, err := url.Parse(o.Results)

@@ -42,8 +42,8 @@ func Open(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Writers wait for each other here, without a connection that readers need;
-	// a second one is for the lock of migrations.
+	// One connection writes. A second one is for the lock of migrations, and for
+	// the lease, which is renewed beside a writer.
 	write, read := stdlib.OpenDB(*pc), stdlib.OpenDB(*pc)
 	write.SetMaxOpenConns(2)
 	read.SetMaxOpenConns(maxReaders)

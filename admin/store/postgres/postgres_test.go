@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,4 +107,47 @@ func TestFrozenWriter(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// Writers that wait for one elsewhere do not keep the holder of the lease from
+// renewing it.
+func TestRenewBesideWriters(t *testing.T) {
+	t.Parallel()
+	pg := proxytest.StartPostgres(t)
+	name := pg.CreateDatabase(t)
+	db := open(t, pg.URL(proxytest.Superuser, name), time.Now)
+	l, err := sqldb.NewLease(db, "office", "node", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := l.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := pg.Connect(t, proxytest.Superuser, name)
+	proxytest.Exec(t, elsewhere, "SELECT pg_advisory_lock(7815696)")
+	var writers sync.WaitGroup
+	for range 5 {
+		writers.Go(func() { // ends when the lock is given back
+			if err := db.Tx(t.Context(), func(*sqldb.Tx) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waiting := func() (n int) {
+		err := elsewhere.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 7815696 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for end := time.Now().Add(time.Second); waiting() < 2 && time.Now().Before(end); { // one, if they wait for each other first
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := l.Renew(ctx, grant.Epoch); err != nil {
+		t.Error(err)
+	}
+	proxytest.Exec(t, elsewhere, "SELECT pg_advisory_unlock(7815696)")
+	writers.Wait()
 }

@@ -43,7 +43,8 @@ type DB struct {
 	engine      Engine
 	write, read *sql.DB
 	now         func() time.Time
-	fence       *Fence // nil: whoever has the connection may write
+	turn        chan struct{} // taken by the Tx at work
+	fence       *Fence        // nil: whoever has the connection may write
 }
 
 // New brings the schema up to date and returns the DB, which owns the
@@ -55,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*DB, error) {
 	if err := migrate(ctx, cfg.Write, cfg.Engine, cfg.Schema); err != nil {
 		return nil, err
 	}
-	return &DB{engine: cfg.Engine, write: cfg.Write, read: cfg.Read, now: cfg.Now}, nil
+	return &DB{engine: cfg.Engine, write: cfg.Write, read: cfg.Read, now: cfg.Now, turn: make(chan struct{}, 1)}, nil
 }
 
 // Close closes the connections.
@@ -79,6 +80,14 @@ func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 	epoch, err := db.fence.enter()
 	if err != nil {
 		return err
+	}
+	// Those of this process wait here, without a connection: the lease must find
+	// one to be renewed by.
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for other writers of the store: %w", context.Cause(ctx))
 	}
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
