@@ -72,6 +72,12 @@ func testFrozen(t *testing.T, early bool) {
 	ann := first.welcome(t, "ann", "reader", "--admin")
 	there := &officeUser{t: t, web: second.web, http: ann.http}
 
+	var made struct{ Password string }
+	ann.must(http.MethodPost, "/db-passwords", map[string]any{"tool": "psql"}, &made)
+	eventually(t, "the door of the second knows the people of the office", func() bool {
+		c, err := pgx.Connect(t.Context(), "postgres://ann:"+made.Password+"@"+second.door+"/postgres?sslmode=disable")
+		return err == nil && c.Close(t.Context()) == nil
+	})
 	kept := ann.run("SELECT id FROM public.sales ORDER BY id")
 	var under struct{ ID, State string }
 	ann.prefer("respond-async").must(http.MethodPost, "/runs", map[string]any{"sql": "SELECT /* under way */ pg_sleep(1)"}, &under)
@@ -117,6 +123,9 @@ func testFrozen(t *testing.T, early bool) {
 	}
 	there.run("SELECT 1")
 	second.stop()
+	if strings.Contains(before, "sightings: 1") || strings.Contains(second.log.String(), "cannot note who came in") {
+		t.Errorf("the second wrote while it stood by:\n%s\n%s", before, second.log)
+	}
 }
 
 // contents is all that the office keeps in a Postgres, but for who works on it.
