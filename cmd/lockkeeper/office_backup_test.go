@@ -76,11 +76,11 @@ func TestOfficeMoves(t *testing.T) {
 // proofs.
 func furnishOffice(t *testing.T, h *officeHouse, config []string) *moveTest {
 	t.Helper()
+	h.knowsCatalog()
 	m := &moveTest{
 		officeHouse: h, runs: map[string]string{},
 		ann: h.welcome(t, "ann", "reader", "--admin"), bo: h.welcome(t, "bo", "reader"), eve: h.welcome(t, "eve", "outsider"),
 	}
-	h.knowsCatalog()
 	m.runs["rows"] = m.ann.run("SELECT id, amount FROM public.sales ORDER BY id")
 	m.runs["nulls"] = m.ann.run("SELECT id, NULLIF(id % 3, 0) AS third, CASE WHEN id % 2 = 0 THEN '' END AS empty FROM public.sales ORDER BY id")
 	var several struct{ ID, State string }

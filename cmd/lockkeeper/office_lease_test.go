@@ -34,6 +34,9 @@ func TestOfficeStandsBy(t *testing.T) {
 	eventually(t, "the first works", func() bool { return one() == http.StatusOK })
 	second, two := begin()
 	want(t, fmt.Sprint(two()), "503")
+	if out, code := command(t, "user", "list", "--state", second.state); code == 0 || !strings.Contains(out, "this office stands by") {
+		t.Errorf("the command line at the second: code %d: %s", code, out)
+	}
 	first.console("user", "add", "ann", "--admin")
 	first.stop()
 	eventually(t, "the second takes over", func() bool { return two() == http.StatusOK })
