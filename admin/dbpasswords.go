@@ -82,15 +82,7 @@ func roomForPassword(ctx context.Context, tx Tx, p *Principal) error {
 // DBPasswords lists the live ones of the caller, or of a service they hold.
 func (o *Office) DBPasswords(ctx context.Context, c *Caller, service string) ([]DBPassword, error) {
 	var out []DBPassword
-	err := o.view(ctx, func(tx Tx) error {
-		id := c.ID
-		if service != "" {
-			p, err := o.held(ctx, tx, c, service)
-			if err != nil {
-				return err
-			}
-			id = p.ID
-		}
+	err := o.viewOf(ctx, c, service, func(tx Tx, id string) error {
 		if id == "" {
 			return nil // the store reads it as everybody's
 		}
@@ -106,23 +98,15 @@ func (o *Office) DBPasswords(ctx context.Context, c *Caller, service string) ([]
 // RevokeDBPassword ends a password. The Revoker hears its id: which sessions at
 // the door used it is for the door to know.
 func (o *Office) RevokeDBPassword(ctx context.Context, c *Caller, id string) error {
-	return o.change(ctx, c, func(tx Tx) (note, error) {
-		if err := known(PrefixDBPassword, id); err != nil {
-			return note{}, err
-		}
+	return o.endProof(ctx, c, PrefixDBPassword, id, func(tx Tx) (proof, error) {
 		d, err := tx.DBPassword(ctx, id)
 		if err != nil {
-			return note{}, err
+			return proof{}, err
 		}
-		holder, err := c.mayEnd(ctx, tx, d.PrincipalID)
-		if err != nil {
-			return note{}, err
+		revoke := func() ([]string, error) {
+			d.Revoked = tx.Now()
+			return []string{d.ID}, tx.SetDBPassword(ctx, d)
 		}
-		if !d.Live(tx.Now()) {
-			return note{}, ErrAbsent
-		}
-		d.Revoked = tx.Now()
-		n := note{kind: audit.KindToken, what: "database password of " + holder.Login, message: "revoked " + d.ID, revoked: []string{d.ID}}
-		return n, tx.SetDBPassword(ctx, d)
+		return proof{what: "database password", holderID: d.PrincipalID, over: !d.Live(tx.Now()), revoke: revoke}, nil
 	})
 }

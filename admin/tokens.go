@@ -236,15 +236,7 @@ func liveTokens(ctx context.Context, tx Tx, holderID string) ([]Token, error) {
 // Tokens lists the live tokens of the caller, or of a service they hold.
 func (o *Office) Tokens(ctx context.Context, c *Caller, service string) ([]Token, error) {
 	var out []Token
-	err := o.view(ctx, func(tx Tx) error {
-		id := c.ID
-		if service != "" {
-			p, err := o.held(ctx, tx, c, service)
-			if err != nil {
-				return err
-			}
-			id = p.ID
-		}
+	err := o.viewOf(ctx, c, service, func(tx Tx, id string) error {
 		live, err := liveTokens(ctx, tx, id)
 		for _, t := range live {
 			out = append(out, *t.shown())
@@ -257,45 +249,14 @@ func (o *Office) Tokens(ctx context.Context, c *Caller, service string) ([]Token
 // RevokeToken ends a token, what was made with it, and what goes on under them:
 // one's own, one of a service one holds, any for an admin.
 func (o *Office) RevokeToken(ctx context.Context, c *Caller, id string) error {
-	return o.change(ctx, c, func(tx Tx) (note, error) {
-		if err := known(PrefixToken, id); err != nil {
-			return note{}, err
-		}
+	return o.endProof(ctx, c, PrefixToken, id, func(tx Tx) (proof, error) {
 		t, err := tx.Token(ctx, id)
 		if err != nil {
-			return note{}, err
+			return proof{}, err
 		}
-		holder, err := c.mayEnd(ctx, tx, t.HolderID)
-		if err != nil {
-			return note{}, err
-		}
-		if !t.Revoked.IsZero() {
-			return note{}, ErrAbsent
-		}
-		revoked, err := revokeToken(ctx, tx, t)
-		return note{kind: audit.KindToken, what: "token of " + holder.Login, message: "revoked " + t.ID, revoked: revoked}, err
+		revoke := func() ([]string, error) { return revokeToken(ctx, tx, t) }
+		return proof{what: "token", holderID: t.HolderID, over: !t.Revoked.IsZero(), revoke: revoke}, nil
 	})
-}
-
-// mayEnd returns the holder of a proof, or ErrAbsent if it is not the caller's to end.
-func (c *Caller) mayEnd(ctx context.Context, tx Tx, holderID string) (*Principal, error) {
-	holder, err := tx.Principal(ctx, holderID)
-	if err != nil {
-		return nil, err
-	}
-	if c.mayAdminister() == nil {
-		return holder, nil
-	}
-	mine := c.ID == holder.ID
-	if !mine && holder.Kind == KindService {
-		if mine, err = c.holds(ctx, tx, holder); err != nil {
-			return nil, err
-		}
-	}
-	if !mine || c.Actor != nil {
-		return nil, ErrAbsent
-	}
-	return holder, c.Need(ScopeTokens)
 }
 
 // revokeToken revokes a token and all that was made with it, and returns the ids.

@@ -11,13 +11,17 @@ import (
 type Budget struct {
 	Max int64 // bytes; 0: no bound. Not changed after first use.
 
-	mu      sync.Mutex // guards the two below
+	mu      sync.Mutex // guards what is below
 	kept    int64      // committed
 	writing int64      // reserved by writers
 }
 
-// Start sets what is there before the first call of another method.
-func (b *Budget) Start(kept int64) { b.kept = kept }
+// Start sets what is there, at first and whenever it was counted again.
+func (b *Budget) Start(kept int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = kept
+}
 
 // Reserve takes room for n bytes to be written, or returns ErrFull.
 func (b *Budget) Reserve(n int64) error {

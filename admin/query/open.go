@@ -88,12 +88,23 @@ func (s *Runs) openBlob(ctx context.Context, o *opened) error {
 		return expired()
 	}
 	if err != nil {
-		return fmt.Errorf("open a stored result: %w", err)
+		return away(ctx, err)
 	}
 	if o.source, err = result.Open(o.object, o.object.Size(), sealer{chunks}); err != nil {
 		return errors.Join(fmt.Errorf("read a stored result: %w", err), o.close())
 	}
 	return nil
+}
+
+// away is the error of a place for results that does not answer.
+func away(ctx context.Context, err error) error {
+	err = fmt.Errorf("open a stored result: %w", err)
+	if ctx.Err() != nil {
+		return err // nobody waits for it
+	}
+	e := admin.Errorf(admin.Unavailable, "unavailable", "The rows cannot be read now: the place they are kept at does not answer. They are not lost; try again in a moment.")
+	e.Err = err
+	return e
 }
 
 // Rows returns a page of a stored result. It is recorded before it returns.

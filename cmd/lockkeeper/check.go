@@ -60,5 +60,13 @@ func (c *Config) describe(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "ok\n  listen     %s (auth %s, tls %s)\n  warehouse  %s (%s)\n  operator   %s\n  policy     %s\n  state      %s\n",
 		strings.Join(c.Listen, " "), strings.Join(methods, ", "), c.TLS.mode(), c.Warehouse.URL, c.Warehouse.Dialect, operator, policy, c.State)
+	if err != nil || c.Web.off() {
+		return err
+	}
+	store := "SQLite in the state directory"
+	if !c.Office.Store.IsZero() {
+		store = c.Office.Store.String()
+	}
+	_, err = fmt.Fprintf(w, "  office     %s (%s; results %s)\n", c.Web.external(), store, c.Office.whereResults())
 	return err
 }

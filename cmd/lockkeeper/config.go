@@ -183,7 +183,8 @@ type officeConfig struct {
 	Store             conninfo `yaml:"store"` // Postgres; none: SQLite in the state directory
 	StorePasswordFile string   `yaml:"store_password_file"`
 	KeyFile           string   `yaml:"key_file"`
-	Results           string   `yaml:"results"`     // folder; none: in the state directory
+	Results           string   `yaml:"results"` // folder, or s3://bucket/prefix; none: in the state directory
+	S3                s3Config `yaml:"s3"`
 	ResultSize        size     `yaml:"result_size"` // of all results together
 	PersonSize        size     `yaml:"result_size_per_person"`
 	KeepRows          duration `yaml:"keep_rows"`
@@ -191,6 +192,15 @@ type officeConfig struct {
 	MaxBytes          size     `yaml:"max_bytes"` // of one result
 	RunTimeout        duration `yaml:"run_timeout"`
 	MaxRuns           int      `yaml:"max_runs"` // at once
+}
+
+// s3Config is how the bucket of results is reached.
+type s3Config struct {
+	Endpoint      string `yaml:"endpoint"` // none: Amazon's of the region
+	Region        string `yaml:"region"`   // none: AWS_REGION
+	PathStyle     bool   `yaml:"path_style"`
+	AccessKey     string `yaml:"access_key"` // none: what this machine has
+	SecretKeyFile string `yaml:"secret_key_file"`
 }
 
 // defaultConfig is what a server without a file and flags would be.

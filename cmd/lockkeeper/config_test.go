@@ -24,7 +24,7 @@ func TestConfigKeysAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	described := map[string]bool{}
-	for _, match := range regexp.MustCompile("(?m)^\\| `([a-z_.\\[\\]]+)` \\|").FindAllStringSubmatch(string(doc), -1) {
+	for _, match := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.\\[\\]]+)` \\|").FindAllStringSubmatch(string(doc), -1) {
 		described[match[1]] = true
 	}
 	methods := map[string]bool{"trust": true, "scram": true, "md5": true, "password": true, "cert": true, "passthrough": true}

@@ -137,7 +137,10 @@ func (c *Config) resolvePaths(dir string) {
 		&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA, &c.Users.File, &c.Users.Query.PasswordFile,
 		&c.Warehouse.PasswordFile, &c.Operator.PasswordFile, &c.State, &c.Policy,
 		&c.Web.Cert, &c.Web.Key, &c.Web.OIDC.ClientSecretFile, &c.Web.Header.SecretFile,
-		&c.Office.StorePasswordFile, &c.Office.KeyFile, &c.Office.Results,
+		&c.Office.StorePasswordFile, &c.Office.KeyFile, &c.Office.S3.SecretKeyFile,
+	}
+	if !c.Office.inBucket() {
+		paths = append(paths, &c.Office.Results)
 	}
 	for i := range c.Users.Logins {
 		paths = append(paths, &c.Users.Logins[i].PasswordFile)

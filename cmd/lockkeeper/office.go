@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
-	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
+	"github.com/lockkeeper/lockkeeper/admin/lease"
 	"github.com/lockkeeper/lockkeeper/admin/notify"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 	"github.com/lockkeeper/lockkeeper/admin/signin"
@@ -39,7 +39,7 @@ type office struct {
 	home        string
 	db          *sqldb.DB
 	vault       *secret.Vault
-	blobs       *dir.Store
+	blobs       resultStore
 	hub         *notify.Hub
 	revocations *notify.Revocations
 	revoker     *officeRevoker
@@ -47,8 +47,13 @@ type office struct {
 	people      *admin.Office
 	directory   *admin.Directory
 	seen        *sightings
-	rooms       *rooms      // nil until the door stands
-	active      atomic.Bool // it works on the store; else it stands by
+	rooms       *rooms // nil until the door stands
+
+	// Who may write to the store. With SQLite it is the office's alone, from
+	// start on. A Postgres is written to behind the fence, within a term.
+	alone atomic.Bool
+	fence *sqldb.Fence               // nil with SQLite
+	term  atomic.Pointer[lease.Term] // nil before the first
 }
 
 // officeDir is the office's folder in the state directory:
@@ -86,8 +91,13 @@ func (o *office) openStore(ctx context.Context, home string) (err error) {
 		o.db, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(home, "office.db")})
 		return err
 	}
-	o.db, err = postgres.Open(ctx, postgres.Config{URL: o.cfg.Office.Store.DSN()})
-	return err
+	db, err := postgres.Open(ctx, postgres.Config{URL: o.cfg.Office.Store.DSN()})
+	if err != nil {
+		return err
+	}
+	o.fence = sqldb.NewFence(officeLease)
+	o.db = db.Behind(o.fence)
+	return nil
 }
 
 // openKey makes the key with the first start. Later a missing key is an error:
@@ -110,12 +120,8 @@ func (o *office) openKey(_ context.Context, home string) (err error) {
 	return err
 }
 
-func (o *office) openResults(_ context.Context, home string) (err error) {
-	path := o.cfg.Office.Results
-	if path == "" {
-		path = filepath.Join(home, "results")
-	}
-	o.blobs, err = dir.New(dir.Config{Dir: path, MaxBytes: int64(o.cfg.Office.ResultSize)})
+func (o *office) openResults(ctx context.Context, home string) (err error) {
+	o.blobs, err = o.cfg.Office.openResults(ctx, home, o.cfg.Office.ResultSize)
 	return err
 }
 

@@ -68,7 +68,7 @@ func TestOfficeTakesBack(t *testing.T) {
 	web := freeAddress(t)
 	const recheck = time.Second // as officeProviderFlags say
 	provider, flags := officeProviderFlags(t, web, "", "")
-	h := serveOfficeAt(t, web, flags...)
+	h := serveOfficeAt(t, officeWarehouse(t), web, flags...)
 	arrive := func(login string) *surfaces {
 		if err := provider.Know(login, signintest.Person(login, "lk")); err != nil {
 			t.Fatal(err)
@@ -126,7 +126,7 @@ func TestOfficeAsksTheProvider(t *testing.T) {
 	t.Parallel()
 	web := freeAddress(t)
 	provider, flags := officeProviderFlags(t, web, "", "")
-	h := serveOfficeAt(t, web, flags...)
+	h := serveOfficeAt(t, officeWarehouse(t), web, flags...)
 	h.admit(t, "ann", "reader")
 	if err := provider.Know("ann", signintest.Person("ann", "lk")); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockkeeper/lockkeeper/admin/backup"
-	"github.com/lockkeeper/lockkeeper/admin/blob/dir"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 	"github.com/lockkeeper/lockkeeper/admin/store/postgres"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
@@ -22,10 +21,10 @@ import (
 
 // officePlaces are where an office keeps what it has, as a backup sees them.
 type officePlaces struct {
-	store   conninfo // zero: SQLite
-	home    string   // office in the state directory
-	results string
-	key     string
+	cfg   officeConfig // where the store and the results are
+	home  string       // office in the state directory
+	key   string
+	flags string // by which a command finds them again
 }
 
 // placesFlags say where an office is, without a server.
@@ -47,19 +46,25 @@ func (f *placesFlags) places() (officePlaces, error) {
 		return officePlaces{}, err
 	}
 	home := (&stateDir{path: cfg.State}).office()
+	flags := ""
+	if f.config != "" {
+		flags += " --config " + f.config
+	}
+	if f.state != "" || f.config == "" {
+		flags += " --state " + cfg.State
+	}
 	return officePlaces{
-		store: cfg.Office.Store, home: home,
-		results: cmp.Or(cfg.Office.Results, filepath.Join(home, "results")),
-		key:     cmp.Or(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
+		cfg: cfg.Office, home: home, flags: flags,
+		key: cmp.Or(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
 	}, nil
 }
 
 // open opens the store at a version of the schema; 0 is the newest.
 func (p *officePlaces) open(ctx context.Context, schema int64) (*sqldb.DB, error) {
-	if p.store.IsZero() {
+	if p.cfg.Store.IsZero() {
 		return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(p.home, "office.db"), Schema: schema})
 	}
-	return postgres.Open(ctx, postgres.Config{URL: p.store.DSN(), Schema: schema})
+	return postgres.Open(ctx, postgres.Config{URL: p.cfg.Store.DSN(), Schema: schema})
 }
 
 func newBackupCommand() *cobra.Command {
@@ -102,7 +107,7 @@ func (p *officePlaces) backup(ctx context.Context, path string) (_ backup.Manife
 		return backup.Manifest{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	blobs, err := dir.New(dir.Config{Dir: p.results})
+	blobs, err := p.cfg.openResults(ctx, p.home, 0)
 	if err != nil {
 		return backup.Manifest{}, err
 	}
@@ -117,101 +122,6 @@ func (p *officePlaces) backup(ctx context.Context, path string) (_ backup.Manife
 		return m, err
 	}
 	return m, os.Rename(file.Name(), path)
-}
-
-func newRestoreCommand() *cobra.Command {
-	f := &placesFlags{}
-	cmd := &cobra.Command{
-		Use:   "restore FILE --key-file KEY",
-		Short: "Bring an office back from a backup, into an empty state directory or store",
-		Long: `Bring people, rights, runs, saved queries and stored results back from a backup.
-
-It goes into an office that has nothing yet, while no server runs on it, and
-either whole or not at all. The key file must be the one of the office that was
-backed up; it is copied beside the results. Tokens and database passwords that
-were revoked after the backup are good again: look through them.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := f.places()
-			if err != nil {
-				return err
-			}
-			m, err := p.restore(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return tellManifest(cmd.OutOrStdout(), m, "restored into "+p.home)
-		},
-	}
-	f.register(cmd)
-	_ = cmd.MarkFlagRequired("key-file")
-	return cmd
-}
-
-func (p *officePlaces) restore(ctx context.Context, path string) (_ backup.Manifest, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return backup.Manifest{}, err
-	}
-	defer file.Close()
-	head, err := backup.Peek(file)
-	if err != nil {
-		return backup.Manifest{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return backup.Manifest{}, err
-	}
-	vault, err := secret.New(secret.Config{Path: p.key})
-	if err != nil {
-		return backup.Manifest{}, fmt.Errorf("%w (key file %s)", err, p.key)
-	}
-	state, err := openState(filepath.Dir(p.home)) // no server may run on it meanwhile
-	if err != nil {
-		return backup.Manifest{}, err
-	}
-	defer state.close()
-	if err := os.MkdirAll(p.home, 0o700); err != nil {
-		return backup.Manifest{}, err
-	}
-	m, err := p.fill(ctx, file, head.Schema, vault.KeyIDs())
-	if err != nil {
-		return m, err
-	}
-	return m, errors.Join(p.keepKey(), os.WriteFile(filepath.Join(p.home, "begun"), nil, 0o600))
-}
-
-// fill restores into the store as it was at the time of the backup, and then
-// brings it up to date.
-func (p *officePlaces) fill(ctx context.Context, from io.Reader, schema int64, keys []string) (_ backup.Manifest, err error) {
-	db, err := p.open(ctx, schema)
-	if err != nil {
-		return backup.Manifest{}, err
-	}
-	blobs, err := dir.New(dir.Config{Dir: p.results})
-	if err != nil {
-		return backup.Manifest{}, errors.Join(err, db.Close())
-	}
-	m, err := backup.Restore(ctx, from, backup.Destination{Tables: sqldb.NewTables(db), Blobs: blobs, Keys: keys})
-	if err = errors.Join(err, blobs.Close(), db.Close()); err != nil {
-		return m, err
-	}
-	if db, err = p.open(ctx, 0); err != nil {
-		return m, err
-	}
-	return m, db.Close()
-}
-
-// keepKey puts the key where a server on this state directory looks for it.
-func (p *officePlaces) keepKey() error {
-	own := filepath.Join(p.home, "key")
-	if _, err := os.Stat(own); err == nil || own == p.key {
-		return nil
-	}
-	key, err := os.ReadFile(p.key)
-	if err != nil {
-		return err
-	}
-	return writeAtomic(own, key)
 }
 
 func tellManifest(out io.Writer, m backup.Manifest, what string) error {

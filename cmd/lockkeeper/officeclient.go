@@ -139,7 +139,11 @@ func (c *officeClient) open(ctx context.Context, method, path string, body []byt
 	defer answer.Body.Close()
 	p := problem{Title: answer.Status}
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err == nil {
+	switch {
+	case err != nil:
+	case strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain"): // of an office that stands by
+		p.Detail = strings.TrimSpace(string(raw))
+	default:
 		_ = json.Unmarshal(raw, &p)
 	}
 	return nil, p

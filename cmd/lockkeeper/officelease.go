@@ -28,7 +28,7 @@ func (o *office) hold(failed chan<- error) (release func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	if o.cfg.Office.Store.IsZero() {
-		o.active.Store(true)
+		o.alone.Store(true)
 		group.Go(func() { o.work(ctx, failed) })
 		return func() { stop(); group.Wait() }
 	}
@@ -64,23 +64,33 @@ func (o *office) serveTerm(ctx context.Context, keeper *lease.Keeper, failed cha
 	case <-ctx.Done():
 	case term := <-keeper.Terms():
 		o.log.InfoContext(ctx, "the office works on the store", slog.Uint64("epoch", term.Epoch()))
-		o.active.Store(true)
+		if err := o.blobs.Recount(ctx); err != nil && ctx.Err() == nil {
+			o.log.WarnContext(ctx, "cannot count the results of the office before; their bound is not exact", slog.Any("error", err))
+		}
+		o.fence.Begin(term.Epoch()) // before anything is written
+		o.term.Store(term)
 		var group sync.WaitGroup
 		group.Go(func() { o.work(ctx, failed) })
 		select {
 		case <-ctx.Done():
 		case <-term.Lost():
-			o.active.Store(false)
 			failed <- errTakenOver
 		}
 		group.Wait() // ends with ctx, which the end of the server brings
 	}
 }
 
+// works reports whether this office is the one that works on the store. Who was
+// frozen may believe it for a moment too long: the store's fence does not.
+func (o *office) works() bool {
+	term := o.term.Load()
+	return o.alone.Load() || term != nil && term.Valid()
+}
+
 // gate answers in place of an office that stands by.
 func (o *office) gate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if o.active.Load() {
+		if o.works() {
 			next.ServeHTTP(w, r)
 			return
 		}

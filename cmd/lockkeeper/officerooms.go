@@ -65,7 +65,7 @@ func (o *office) furnish(ctx context.Context, h *house, r *rooms) error {
 		Log: o.log, Now: h.now,
 		Bounds: query.Bounds{
 			TopRows: bounds.MaxRows, TopBytes: int64(bounds.MaxBytes), TopRun: time.Duration(bounds.RunTimeout), RunTimeout: time.Duration(bounds.RunTimeout),
-			KeepRows: time.Duration(bounds.KeepRows), TotalBytes: int64(bounds.ResultSize), EachBytes: int64(bounds.PersonSize), Live: bounds.MaxRuns,
+			KeepRows: time.Duration(bounds.KeepRows), TotalBytes: bounds.kept(), EachBytes: int64(bounds.PersonSize), Live: bounds.MaxRuns,
 		},
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // sightings tell the office who came in at the door, for the page's "we saw
 // you": the door records each session as it begins, and this looks over its
 // shoulder. Nobody's login waits for it; when many come at once some are not
-// told.
+// told, nor are those who come in while the office stands by and writes nothing.
 type sightings struct {
 	proxy.Recorder
 	office *office
@@ -51,8 +51,8 @@ func (s *sightings) run(ctx context.Context) {
 			return
 		case l := <-s.seen:
 			account, err := s.office.directory.Lookup(l.Login)
-			if err != nil {
-				continue // not one of ours
+			if err != nil || !s.office.works() {
+				continue // not one of ours, or not ours to write
 			}
 			if err = s.office.people.SawLogin(ctx, l); err == nil {
 				s.told++

@@ -265,7 +265,12 @@ func (p *process) verify(args ...string) string {
 // eventually polls what gives no signal across processes.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	within(t, 20*time.Second, what, holds)
+}
+
+func within(t testing.TB, patience time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}

@@ -127,5 +127,5 @@ func (o *officeConfig) validate() error {
 			errs = append(errs, fmt.Errorf("%s: must be more than nothing", key))
 		}
 	}
-	return errors.Join(append(errs, under("store", o.Store.validate()))...)
+	return errors.Join(append(errs, under("store", o.Store.validate()), o.validateResults())...)
 }

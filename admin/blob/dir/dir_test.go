@@ -214,3 +214,19 @@ func TestCause(t *testing.T) {
 		t.Errorf("write: %v", err)
 	}
 }
+
+// What another wrote to the folder counts, once it was counted again.
+func TestRecount(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "blobs")
+	one, two := open(t, Config{Dir: dir, MaxBytes: 1000}), open(t, Config{Dir: dir})
+	if err := write(t, two, "a", 700); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Recount(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(t, one, "b", 301); !errors.Is(err, blob.ErrFull) {
+		t.Errorf("the bound does not know what the other wrote: %v", err)
+	}
+}

@@ -64,12 +64,26 @@ func (s *Store) begin(cfg Config) error {
 	if err := s.sweep(cfg.Now().Add(-cfg.SweepAfter)); err != nil {
 		return err
 	}
+	return s.count()
+}
+
+// Recount counts again what is there, after another wrote to it.
+func (s *Store) Recount(ctx context.Context) error {
+	if err := errors.Join(ctx.Err(), s.count()); err != nil {
+		return fmt.Errorf("count blobs: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) count() error {
 	var kept int64
 	err := s.walk("", "", "", func(i blob.Info) error {
 		kept += i.Size
 		return nil
 	})
-	s.budget.Start(kept)
+	if err == nil {
+		s.budget.Start(kept)
+	}
 	return err
 }
 

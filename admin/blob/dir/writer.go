@@ -13,14 +13,11 @@ import (
 
 // writer is a file below .tmp on its way to a name.
 type writer struct {
-	ctx   context.Context // of Create, by the contract of the port
+	blob.Draft
+
 	store *Store
-	name  string
 	tmp   string
 	file  *os.File
-	size  int64 // reserved of the budget
-	err   error // the first failure; a blob with a hole is never committed
-	done  bool
 }
 
 // Create begins a blob.
@@ -33,33 +30,22 @@ func (s *Store) Create(ctx context.Context, name string) (blob.Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create blob: %w", full(err))
 	}
-	return &writer{ctx: ctx, store: s, name: name, tmp: tmp, file: file}, nil
+	return &writer{Draft: blob.Draft{Ctx: ctx, Name: name, Budget: &s.budget}, store: s, tmp: tmp, file: file}, nil
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	if err := w.usable(); err != nil {
+	if err := w.Reserve(len(p)); err != nil {
 		return 0, err
 	}
-	if err := w.store.budget.Reserve(int64(len(p))); err != nil {
-		w.err = err
-		return 0, err
-	}
-	w.size += int64(len(p))
 	n, err := w.file.Write(p)
 	if err != nil {
-		w.err = fmt.Errorf("write blob: %w", full(err))
+		w.Err = fmt.Errorf("write blob: %w", full(err))
 	}
-	return n, w.err
+	return n, w.Err
 }
 
 func (w *writer) Commit() error {
-	if err := w.usable(); err != nil {
-		return err
-	}
-	if w.err = w.commit(); w.err != nil {
-		return fmt.Errorf("commit blob: %w", full(w.err))
-	}
-	return nil
+	return w.Finish(func() error { return full(w.commit()) })
 }
 
 // commit forces the bytes to disk before the name, or a crash between the two
@@ -72,7 +58,7 @@ func (w *writer) commit() error {
 	if err != nil {
 		return err
 	}
-	w.done = true
+	w.Done = true
 	for _, folder := range made {
 		if err := w.store.sync(folder); err != nil {
 			return err
@@ -85,7 +71,7 @@ func (w *writer) commit() error {
 func (s *Store) move(w *writer) (changed []string, err error) {
 	s.tree.Lock()
 	defer s.tree.Unlock()
-	folder := path.Dir(w.name)
+	folder := path.Dir(w.Name)
 	changed = append(changed, folder)
 	for f := folder; f != "."; f = path.Dir(f) {
 		if _, err := s.root.Stat(f); err == nil {
@@ -96,36 +82,24 @@ func (s *Store) move(w *writer) (changed []string, err error) {
 	if err := s.root.MkdirAll(folder, dirMode); err != nil {
 		return nil, err
 	}
-	replaced, err := s.sizeLocked(w.name)
+	replaced, err := s.sizeLocked(w.Name)
 	if err != nil && !missing(err) {
 		return nil, err
 	}
-	if err := s.root.Rename(w.tmp, w.name+mark); err != nil {
+	if err := s.root.Rename(w.tmp, w.Name+mark); err != nil {
 		return nil, err
 	}
-	s.budget.Keep(w.size, replaced)
+	s.budget.Keep(w.Size, replaced)
 	return changed, nil
 }
 
 func (w *writer) Abort() error {
-	if w.done {
+	if !w.Drop() {
 		return nil
 	}
-	w.done = true
 	_ = w.file.Close() // closed already when Commit failed
-	w.store.budget.Return(w.size)
 	if err := w.store.root.Remove(w.tmp); err != nil {
 		return fmt.Errorf("remove unfinished blob: %w", err)
 	}
 	return nil
-}
-
-func (w *writer) usable() error {
-	if w.done {
-		return blob.ErrDone
-	}
-	if w.err != nil {
-		return w.err
-	}
-	return context.Cause(w.ctx)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+
 	"github.com/lockkeeper/lockkeeper/admin/blob"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 )
@@ -23,8 +25,8 @@ type Config struct {
 	// PathStyle puts the bucket into the path and not into the host name.
 	PathStyle bool
 
-	// AccessKey and SecretKey sign requests. Without them the role of the
-	// machine, task or pod is used.
+	// AccessKey and SecretKey sign requests. Without them those of the environment
+	// or the profile are used, or the role of the machine, task or pod.
 	AccessKey string
 	SecretKey secret.Secret
 
@@ -45,6 +47,8 @@ func (c Config) Validate() error {
 		return errors.New("blobs: the S3 endpoint is not of the form https://host")
 	case c.Bucket == "":
 		return errors.New("blobs: no S3 bucket")
+	case s3utils.CheckValidBucketNameStrict(c.Bucket) != nil:
+		return fmt.Errorf("blobs: S3 bucket: %w", s3utils.CheckValidBucketNameStrict(c.Bucket))
 	case c.Prefix != "" && blob.CheckName(c.Prefix) != nil:
 		return fmt.Errorf("blobs: S3 prefix: %w", blob.CheckName(c.Prefix))
 	case (c.AccessKey == "") != c.SecretKey.IsZero():

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,10 +33,12 @@ type service struct {
 	uploads atomic.Int64 // unfinished
 	puts    atomic.Int64
 	fail    atomic.Pointer[string] // a code to answer uploads with
+	signed  atomic.Pointer[string] // the last Authorization
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
+	q, signed := r.URL.Query(), r.Header.Get("Authorization")
+	s.signed.Store(&signed)
 	switch {
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		s.uploads.Add(1)
@@ -170,6 +173,44 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// What another wrote to the bucket counts, once it was counted again.
+func TestRecount(t *testing.T) {
+	t.Parallel()
+	_, cfg := start(t, true)
+	one, two := open(t, cfg), open(t, cfg)
+	if err := write(t, two, "a", 700).Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Recount(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if used, err := one.Usage(t.Context()); used != 700 || err != nil {
+		t.Errorf("usage %d, %v", used, err)
+	}
+}
+
+// Without a key of its own it takes the environment's, as other programs do.
+func TestCredentials(t *testing.T) {
+	service, cfg := start(t, true)
+	cfg.AccessKey, cfg.SecretKey = "", secret.Secret{}
+	t.Setenv("AWS_ACCESS_KEY_ID", "from-env")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
+	if err := write(t, open(t, cfg), "a", 7).Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if signed := service.signed.Load(); signed == nil || !strings.Contains(*signed, "Credential=from-env/") {
+		t.Errorf("signed by %v", signed)
+	}
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/none") // in the place of a machine's metadata
+	if _, err := New(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+		t.Errorf("nobody's: %v", err)
+	}
+}
+
 // More blobs than a page are counted at the start, and others' prefixes are not.
 func TestPages(t *testing.T) {
 	t.Parallel()
@@ -260,6 +301,7 @@ func TestConfig(t *testing.T) {
 		"a path":      func(c *Config) { c.Endpoint += "/results" },
 		"a password":  func(c *Config) { c.Endpoint = "https://a:b@s3.example" },
 		"no bucket":   func(c *Config) { c.Bucket = "" },
+		"a bad one":   func(c *Config) { c.Bucket = "Results_" },
 		"prefix":      func(c *Config) { c.Prefix = "../x" },
 		"half a key":  func(c *Config) { c.AccessKey = "key" },
 		"small parts": func(c *Config) { c.PartBytes = minPart - 1 },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 type Store struct {
 	cfg    Config
 	client minio.Core
+	idle   func() // closes the connections that nobody uses
 	budget blob.Budget
 	names  nameLocks
 }
@@ -31,36 +33,80 @@ func New(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	endpoint, err := url.Parse(cfg.Endpoint)
-	if err != nil {
-		return nil, err
-	}
-	lookup := minio.BucketLookupAuto
-	if cfg.PathStyle {
-		lookup = minio.BucketLookupPath
-	}
-	creds := credentials.NewIAM("")
-	if cfg.AccessKey != "" {
-		creds = credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey.Reveal(), "")
-	}
-	client, err := minio.New(endpoint.Host, &minio.Options{
-		Creds: creds, Secure: endpoint.Scheme == "https", Region: cfg.Region, BucketLookup: lookup, Transport: cfg.Transport,
-	})
-	if err != nil {
+	s := &Store{cfg: cfg, idle: func() {}}
+	s.budget.Max = cfg.MaxBytes
+	if err := s.connect(ctx); err != nil {
 		return nil, fmt.Errorf("set up S3: %w", err)
 	}
-	s := &Store{cfg: cfg, client: minio.Core{Client: client}}
-	s.budget.Max = cfg.MaxBytes
 	if err := s.begin(ctx); err != nil {
+		s.idle()
 		return nil, fmt.Errorf("open S3 bucket %s: %w", cfg.Bucket, err)
 	}
 	return s, nil
 }
 
+// connect sends nothing yet, but to whoever knows the machine's role.
+func (s *Store) connect(ctx context.Context) error {
+	endpoint, err := url.Parse(s.cfg.Endpoint)
+	if err != nil {
+		return err
+	}
+	secure := endpoint.Scheme == "https"
+	transport := s.cfg.Transport
+	if transport == nil {
+		own, err := minio.DefaultTransport(secure)
+		if err != nil {
+			return err
+		}
+		transport, s.idle = own, own.CloseIdleConnections
+	}
+	lookup := minio.BucketLookupAuto
+	if s.cfg.PathStyle {
+		lookup = minio.BucketLookupPath
+	}
+	creds, err := s.cfg.credentials(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := minio.New(endpoint.Host, &minio.Options{Creds: creds, Secure: secure, Region: s.cfg.Region, BucketLookup: lookup, Transport: transport})
+	if err != nil {
+		return err
+	}
+	s.client = minio.Core{Client: client}
+	return nil
+}
+
+// credentials are those of the configuration, else what this machine has, in
+// the order of the AWS SDKs.
+func (c *Config) credentials(ctx context.Context) (*credentials.Credentials, error) {
+	if c.AccessKey != "" {
+		return credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), ""), nil
+	}
+	chain := credentials.NewChainCredentials([]credentials.Provider{
+		&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Region: c.Region},
+	})
+	found, err := chain.GetWithContext(&credentials.CredContext{Client: &http.Client{Timeout: roleTimeout}})
+	if err = errors.Join(ctx.Err(), err); err != nil {
+		return nil, err
+	}
+	if found.AccessKeyID == "" { // the chain keeps to itself why
+		return nil, errors.New("no credentials: give an access key and its secret key, or let this machine have some (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, a role)")
+	}
+	return chain, nil
+}
+
+// roleTimeout bounds one question to the machine's metadata.
+const roleTimeout = 5 * time.Second
+
 func (s *Store) begin(ctx context.Context) error {
 	if err := s.sweep(ctx, s.cfg.Now().Add(-s.cfg.SweepAfter)); err != nil {
 		return err
 	}
+	return s.Recount(ctx)
+}
+
+// Recount counts again what is there, after another wrote to it.
+func (s *Store) Recount(ctx context.Context) error {
 	var kept int64
 	for after := ""; ; {
 		page, err := s.List(ctx, "", after, blob.MaxList)
@@ -161,6 +207,12 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]bl
 
 // Usage returns the bytes of all blobs.
 func (s *Store) Usage(ctx context.Context) (int64, error) { return s.budget.Kept(), ctx.Err() }
+
+// Close closes the connections that nobody uses.
+func (s *Store) Close() error {
+	s.idle()
+	return nil
+}
 
 func (s *Store) stat(ctx context.Context, name string) (minio.ObjectInfo, error) {
 	ctx, cancel := s.deadline(ctx)

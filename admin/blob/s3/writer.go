@@ -18,15 +18,12 @@ const maxParts = 10_000 // of S3
 // writer holds the part that is being filled; those before it are at the
 // service.
 type writer struct {
-	ctx    context.Context // of Create, by the contract of the port
+	blob.Draft
+
 	store  *Store
-	name   string
 	part   []byte
 	upload string // empty until the first part is full
 	parts  []minio.CompletePart
-	size   int64 // reserved of the budget
-	err    error // the first failure; a blob with a hole is never committed
-	done   bool
 }
 
 // Create begins a blob. Nothing is sent yet.
@@ -34,22 +31,18 @@ func (s *Store) Create(ctx context.Context, name string) (blob.Writer, error) {
 	if err := errors.Join(ctx.Err(), blob.CheckName(name)); err != nil {
 		return nil, err
 	}
-	return &writer{ctx: ctx, store: s, name: name}, nil
+	return &writer{Draft: blob.Draft{Ctx: ctx, Name: name, Budget: &s.budget}, store: s}, nil
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	if err := w.usable(); err != nil {
+	if err := w.Reserve(len(p)); err != nil {
 		return 0, err
 	}
-	if w.err = w.store.budget.Reserve(int64(len(p))); w.err != nil {
-		return 0, w.err
-	}
-	w.size += int64(len(p))
 	for n := 0; n < len(p); {
 		room := w.store.cfg.PartBytes - len(w.part)
 		if room == 0 {
-			if w.err = w.send(); w.err != nil {
-				return n, fmt.Errorf("write blob: %w", w.err)
+			if w.Err = w.send(); w.Err != nil {
+				return n, fmt.Errorf("write blob: %w", w.Err)
 			}
 			continue
 		}
@@ -62,9 +55,9 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // send uploads the part that is full and begins the next in its memory.
 func (w *writer) send() error {
-	ctx, cancel := w.store.deadline(w.ctx)
+	ctx, cancel := w.store.deadline(w.Ctx)
 	defer cancel()
-	s, key := w.store, w.store.key(w.name)
+	s, key := w.store, w.store.key(w.Name)
 	if len(w.parts) == maxParts {
 		return fmt.Errorf("%w: a blob has at most %d parts; raise the bytes of a part", blob.ErrFull, maxParts)
 	}
@@ -86,16 +79,7 @@ func (w *writer) send() error {
 	return nil
 }
 
-func (w *writer) Commit() error {
-	if err := w.usable(); err != nil {
-		return err
-	}
-	if w.err = w.commit(); w.err != nil {
-		return fmt.Errorf("commit blob: %w", w.err)
-	}
-	w.done = true
-	return nil
-}
+func (w *writer) Commit() error { return w.Finish(w.commit) }
 
 func (w *writer) commit() error {
 	if w.upload != "" {
@@ -103,25 +87,26 @@ func (w *writer) commit() error {
 			return err
 		}
 	}
-	unlock := w.store.names.lock(w.name)
+	unlock := w.store.names.lock(w.Name)
 	defer unlock()
-	old, err := w.store.stat(w.ctx, w.name)
+	old, err := w.store.stat(w.Ctx, w.Name)
 	if err != nil && !errors.Is(err, blob.ErrNotFound) {
 		return err
 	}
 	if err := w.finish(); err != nil {
 		return translate(err)
 	}
-	w.store.budget.Keep(w.size, old.Size)
+	w.Done = true
+	w.Budget.Keep(w.Size, old.Size)
 	return nil
 }
 
 // finish makes the blob appear: the one request of a small one, or the last of
 // a large one.
 func (w *writer) finish() error {
-	ctx, cancel := w.store.deadline(w.ctx)
+	ctx, cancel := w.store.deadline(w.Ctx)
 	defer cancel()
-	s, key := w.store, w.store.key(w.name)
+	s, key := w.store, w.store.key(w.Name)
 	if w.upload == "" {
 		_, err := s.client.PutObject(ctx, s.cfg.Bucket, key, bytes.NewReader(w.part), int64(len(w.part)), "", sum(w.part),
 			minio.PutObjectOptions{DisableContentSha256: true})
@@ -133,31 +118,16 @@ func (w *writer) finish() error {
 
 // Abort is due after the end of the writer's context too, so it does not heed it.
 func (w *writer) Abort() error {
-	if w.done {
+	if !w.Drop() || w.upload == "" {
 		return nil
 	}
-	w.done = true
-	w.store.budget.Return(w.size)
-	if w.upload == "" {
-		return nil
-	}
-	ctx, cancel := w.store.deadline(context.WithoutCancel(w.ctx))
+	ctx, cancel := w.store.deadline(context.WithoutCancel(w.Ctx))
 	defer cancel()
-	err := translate(w.store.client.AbortMultipartUpload(ctx, w.store.cfg.Bucket, w.store.key(w.name), w.upload))
+	err := translate(w.store.client.AbortMultipartUpload(ctx, w.store.cfg.Bucket, w.store.key(w.Name), w.upload))
 	if err != nil && !errors.Is(err, blob.ErrNotFound) {
 		return fmt.Errorf("abort upload: %w", err)
 	}
 	return nil
-}
-
-func (w *writer) usable() error {
-	if w.done {
-		return blob.ErrDone
-	}
-	if w.err != nil {
-		return w.err
-	}
-	return context.Cause(w.ctx)
 }
 
 // sum is signed with the request, and checked by the service. The SDK's own sums

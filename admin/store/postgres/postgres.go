@@ -19,8 +19,10 @@ const (
 	maxReaders     = 8
 	maxIdle        = time.Minute
 	connectTimeout = 5 * time.Second
-	// writerLock keeps writers apart; any number that nobody else takes.
-	writerLock = "SELECT pg_advisory_xact_lock(7815696)"
+	// writerLock keeps writers apart; any number that nobody else takes. Who does
+	// nothing for ten seconds while holding it was stopped in the middle, and is
+	// ended by the server.
+	writerLock = "SELECT pg_advisory_xact_lock(7815696), set_config('idle_in_transaction_session_timeout', '10s', true)"
 	// uniqueViolation is Postgres' SQLSTATE.
 	uniqueViolation = "23505"
 )
@@ -40,8 +42,8 @@ func Open(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Writers wait for each other here, without a connection that readers need;
-	// a second one is for the lock of migrations.
+	// One connection writes. A second one is for the lock of migrations, and for
+	// the lease, which is renewed beside a writer.
 	write, read := stdlib.OpenDB(*pc), stdlib.OpenDB(*pc)
 	write.SetMaxOpenConns(2)
 	read.SetMaxOpenConns(maxReaders)

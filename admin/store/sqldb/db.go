@@ -43,7 +43,8 @@ type DB struct {
 	engine      Engine
 	write, read *sql.DB
 	now         func() time.Time
-	fence       *fence // nil: whoever has the connection may write
+	turn        chan struct{} // taken by the Tx at work
+	fence       *Fence        // nil: whoever has the connection may write
 }
 
 // New brings the schema up to date and returns the DB, which owns the
@@ -55,7 +56,7 @@ func New(ctx context.Context, cfg Config) (*DB, error) {
 	if err := migrate(ctx, cfg.Write, cfg.Engine, cfg.Schema); err != nil {
 		return nil, err
 	}
-	return &DB{engine: cfg.Engine, write: cfg.Write, read: cfg.Read, now: cfg.Now}, nil
+	return &DB{engine: cfg.Engine, write: cfg.Write, read: cfg.Read, now: cfg.Now, turn: make(chan struct{}, 1)}, nil
 }
 
 // Close closes the connections.
@@ -74,8 +75,20 @@ func (db *DB) Close() error {
 func (db *DB) Ping(ctx context.Context) error { return db.read.PingContext(ctx) }
 
 // Tx runs fn as the only writer, and commits if it returns nil. fn must not
-// begin another Tx: it would wait for itself.
+// begin another Tx: it would wait for itself. Behind a fence it may be refused.
 func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
+	epoch, err := db.fence.enter()
+	if err != nil {
+		return err
+	}
+	// Those of this process wait here, without a connection: the lease must find
+	// one to be renewed by.
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for other writers of the store: %w", context.Cause(ctx))
+	}
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin in the store: %w", err)
@@ -86,7 +99,7 @@ func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 	return db.finish(tx, func(tx *Tx) error {
-		if err := db.fence.check(ctx, tx); err != nil {
+		if err := db.fence.check(ctx, tx, epoch); err != nil {
 			return err
 		}
 		return fn(tx)

@@ -14,8 +14,8 @@
 //     way on both: what it read stays true until it is committed.
 //   - View: one moment, read only, beside writers.
 //   - Now is the same during the whole transaction.
-//   - With an epoch (DB.WithEpoch), no Tx writes after another office was given
-//     the store (Lease).
+//   - Behind a Fence, no Tx writes before a term of the Lease has begun, nor after
+//     another office was given the store.
 //   - A unique violation is an *admin.TakenError, no row is admin.ErrAbsent.
 //
 // To add tables for another use case: a migration of your own number under

@@ -38,13 +38,13 @@ func NewLease(db *DB, name, holder string, ttl time.Duration) (*Lease, error) {
 		return nil, errors.New("lease: a name and a time to live are needed")
 	}
 	free := *db
-	free.fence = nil // the next term must not fail for the last one's epoch
+	free.fence = nil // a term is not asked for under another
 	return &Lease{db: &free, name: name, holder: holder + " " + rand.Text(), ttl: ttl}, nil
 }
 
 // Acquire takes the lease when it was never held or is over, with the epoch
 // after the greatest that was seen. It waits for the writer at work, and no
-// writer of an older epoch comes after it (see DB.WithEpoch).
+// writer of an older epoch comes after it (see DB.Behind).
 func (l *Lease) Acquire(ctx context.Context) (lease.Grant, error) {
 	var epoch int64
 	err := l.db.Tx(ctx, func(tx *Tx) error {

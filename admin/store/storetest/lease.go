@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/lease"
 	"github.com/lockkeeper/lockkeeper/admin/lease/leasetest"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
@@ -87,21 +88,32 @@ func testExpiry(t *testing.T, l leaseRow) {
 // testFence: who lost the store without knowing writes no more.
 func testFence(t *testing.T, l leaseRow) {
 	one, two := l.Node(t), l.Node(t)
-	first := fencedGrant(t, one)
-	db := l.db.WithEpoch(leaseName, first)
+	fence := sqldb.NewFence(leaseName)
+	db := l.db.Behind(fence)
+	behind := func(name string, epoch uint64) *sqldb.DB {
+		f := sqldb.NewFence(name)
+		f.Begin(epoch)
+		return l.db.Behind(f)
+	}
 	write := func(db *sqldb.DB) error {
 		return db.Tx(t.Context(), func(tx *sqldb.Tx) error {
 			_, err := tx.Exec(t.Context(), "UPDATE revisions SET value = value + 1")
 			return err
 		})
 	}
+	is(t, "before its term", write(db), sqldb.ErrStandby)
+	fence.Begin(fencedGrant(t, one))
 	is(t, "the holder writes", write(db), nil)
 	l.Lapse(t, one)
 	is(t, "nobody holds it yet", write(db), nil)
 	second := fencedGrant(t, two)
-	is(t, "another holds it", write(db), sqldb.ErrFenced)
-	is(t, "the other writes", write(l.db.WithEpoch(leaseName, second)), nil)
-	is(t, "another lease", write(l.db.WithEpoch("else", 1)), nil)
+	refused := write(db)
+	is(t, "another holds it", refused, sqldb.ErrFenced)
+	if admin.CodeOf(refused) != admin.Unavailable {
+		t.Errorf("whoever asked is told: %v", refused)
+	}
+	is(t, "the other writes", write(behind(leaseName, second)), nil)
+	is(t, "another lease", write(behind("else", 1)), nil)
 	is(t, "without a term", write(l.db), nil)
 	err := db.View(t.Context(), func(tx *sqldb.Tx) error {
 		var n int64
@@ -114,8 +126,8 @@ func testFence(t *testing.T, l leaseRow) {
 	is(t, "reading goes on", err, nil)
 
 	// An epoch from elsewhere is made known, and goes back never.
-	is(t, "a greater one", write(l.db.WithEpoch("file", 7)), nil)
-	is(t, "a smaller one", write(l.db.WithEpoch("file", 6)), sqldb.ErrFenced)
+	is(t, "a greater one", write(behind("file", 7)), nil)
+	is(t, "a smaller one", write(behind("file", 6)), sqldb.ErrFenced)
 	if err := two.Release(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
