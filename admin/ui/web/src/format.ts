@@ -8,6 +8,13 @@ export function count(n: number): string {
   return whole.format(n).replaceAll(',', '\u202f')
 }
 
+const parts = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
+
+/** A number with at most two digits behind the point. */
+export function decimal(n: number): string {
+  return parts.format(n).replaceAll(',', '\u202f')
+}
+
 export function rowCount(n: number): string {
   return n === 1 ? t.run.oneRow : t.run.rows(count(n))
 }
