@@ -132,10 +132,10 @@ await step('a saved draft keeps its id, and its old address leads to the query',
 })
 await step('choices are set in the page, saved, and offered', async () => {
   await type('select * from v_daily where channel = :channel')
-  await button('What channel may be').click()
+  await page.getByRole('button', { name: /^What channel may be/ }).click()
   await page.getByLabel('Allowed values, one to a line').fill('mail\nsearch\n\nmail')
   await button('Done').click()
-  await button('What channel may be').click()
+  await page.getByRole('button', { name: /^What channel may be/ }).click()
   await page.getByLabel('Begins with').selectOption('search')
   await button('Done').click()
   await page.keyboard.press('Control+s')

@@ -43,11 +43,11 @@ export const PlainText = forwardRef<Field, Props>(function PlainText({ text, dia
     onTurn(editorsOwn ? { key: e.nativeEvent } : undefined)
   }
   return (
-    <div ref={box} className="plain" onPointerEnter={() => onTurn()}>
-      <div className="plain-gutter" aria-hidden="true">
+    <div ref={box} className="bare" onPointerEnter={() => onTurn()}>
+      <div className="bare-gutter" aria-hidden="true">
         {Array.from({ length: lines }, (_, i) => <i key={i} className={marked && i >= marked.first && i <= marked.last ? 'on' : undefined}>{i + 1}</i>)}
       </div>
-      <div className="plain-text">
+      <div className="bare-text">
         <pre aria-hidden="true">{shown.map((p, i) => (p.look ? <span key={i} className={`sql-${p.look}`}>{p.text}</span> : p.text))}{'\n'}</pre>
         <textarea
           ref={area} aria-label={t.query.editor} value={text} readOnly={readOnly} wrap="off" spellCheck={false} autoCapitalize="off" autoCorrect="off" autoComplete="off" placeholder={t.query.placeholder}

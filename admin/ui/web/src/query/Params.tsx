@@ -62,7 +62,7 @@ function Declaration({ name, v, draft, onChange }: { name: string; v: ParamValue
   return (
     <Popover
       label={t.query.paramMenu(name)} open={open} onOpen={toggle}
-      trigger={<button type="button" className="param-type" aria-label={t.query.paramMenu(name)}>{v.type}{v.choices.length > 0 && <span className="faint"> {t.query.paramChoiceCount(v.choices.length)}</span>}<ChevronDown size={12} aria-hidden="true" /></button>}
+      trigger={<button type="button" className="param-type"><span className="hidden">{t.query.paramMenu(name)}: </span>{v.type}{v.choices.length > 0 && <span className="faint"> {t.query.paramChoiceCount(v.choices.length)}</span>}<ChevronDown size={12} aria-hidden="true" /></button>}
     >
       <div className="stack">
         <p className="popover-title mono">:{name}</p>
