@@ -84,7 +84,7 @@ func TestBrowser(t *testing.T) {
 	browserWelcome(t, p)
 	stage := httptest.NewServer(browserStage(pg, p.state))
 	t.Cleanup(stage.Close)
-	for _, script := range []string{"sessions", "answers", "runs", "keyboard", "pages"} {
+	for _, script := range []string{"sessions", "answers", "queries", "runs", "keyboard", "pages"} {
 		t.Run(script, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()

@@ -58,7 +58,8 @@ function Declaration({ name, v, draft, onChange }: { name: string; v: ParamValue
     setOpen(on)
   }
   // Of a draft the value in the field is the default; a field nobody touched follows it.
-  const preset = (text: string) => onChange({ ...v, preset: text === '' ? null : text, ...(draft || v.text === (v.preset ?? '') ? { text } : {}) })
+  const now = open ? take() : v
+  const preset = (text: string) => onChange({ ...now, preset: text === '' ? null : text, ...(draft || now.text === (now.preset ?? '') ? { text } : {}) })
   return (
     <Popover
       label={t.query.paramMenu(name)} open={open} onOpen={toggle}
@@ -73,7 +74,7 @@ function Declaration({ name, v, draft, onChange }: { name: string; v: ParamValue
           <label htmlFor={id}>{t.query.paramChoices}</label>
           <textarea id={id} rows={4} value={lines} spellCheck={false} placeholder={t.query.paramAny} onChange={(e) => setLines(e.target.value)} onBlur={() => { if (take() !== v) onChange(take()) }} />
         </div>
-        <Field label={t.query.paramDefault} v={v} value={draft ? v.text : (v.preset ?? '')} none={t.query.paramNoDefault} onChange={preset} />
+        <Field label={t.query.paramDefault} v={now} value={draft ? now.text : (now.preset ?? '')} none={t.query.paramNoDefault} onChange={preset} />
         <footer className="modal-foot"><Button small look="primary" onClick={() => toggle(false)}>{t.done}</Button></footer>
       </div>
     </Popover>
