@@ -92,9 +92,9 @@ const looks = [
   { name: 'people', path: '/people', at: (p) => p.getByText('Chidi Okafor') },
   { name: 'people-teams', path: '/people', sizes: [wide], act: async (p) => { await p.getByRole('tab', { name: 'Teams' }).click(); await p.getByRole('cell', { name: 'growth' }).first().waitFor() } },
   { name: 'people-grant', path: '/people', sizes: [wide], act: async (p) => { await p.getByRole('tab', { name: 'Grants' }).click(); await p.getByRole('button', { name: 'Add grant' }).click(); await p.getByLabel('Role').waitFor() } },
-  { name: 'palette', path: '/', sizes: [wide, narrow], act: async (p) => { await p.getByText('Running run').first().waitFor(); await p.keyboard.press('Control+k'); await p.getByRole('combobox').fill('re'); await p.getByRole('option', { name: /Refunds/ }).waitFor() } },
-  { name: 'shortcuts', path: '/', sizes: [wide], act: async (p) => { await p.getByText('Running run').first().waitFor(); await p.keyboard.press('?'); await p.getByRole('dialog').waitFor() } },
-  { name: 'user-menu', path: '/', sizes: [wide], act: async (p) => { await p.getByText('Running run').first().waitFor(); await p.getByRole('button', { name: /Account of/ }).click(); await p.getByRole('menuitem', { name: 'Sign out' }).waitFor() } },
+  { name: 'palette', path: '/', sizes: [wide, narrow], act: async (p) => { await p.getByRole('heading', { name: 'Drafts' }).waitFor(); await p.keyboard.press('Control+k'); await p.getByRole('combobox').fill('re'); await p.getByRole('option', { name: /Refunds/ }).waitFor() } },
+  { name: 'shortcuts', path: '/', sizes: [wide], act: async (p) => { await p.getByRole('heading', { name: 'Drafts' }).waitFor(); await p.keyboard.press('?'); await p.getByRole('dialog').waitFor() } },
+  { name: 'user-menu', path: '/', sizes: [wide], act: async (p) => { await p.getByRole('heading', { name: 'Drafts' }).waitFor(); await p.getByRole('button', { name: /Account of/ }).click(); await p.getByRole('menuitem', { name: 'Sign out' }).waitFor() } },
 ]
 
 async function editor(page, text) {

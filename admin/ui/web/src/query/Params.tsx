@@ -2,7 +2,7 @@ import { ChevronDown } from 'lucide-react'
 import { useId, useState } from 'react'
 import { Button, Input, Popover, Select } from '../parts'
 import { t } from '../strings'
-import { choicesOf, freshParam, isList, paramTypes, withChoices, type ParamValue } from './params'
+import { choicesOf, fieldId, freshParam, isList, paramTypes, withChoices, type ParamValue } from './params'
 
 const inputType = (type: string) => (type === 'date' ? 'date' : 'text')
 
@@ -19,7 +19,7 @@ export function Params({ names, values, draft, fixed, onChange }: Props) {
         const change = (next: ParamValue) => onChange(name, next)
         return (
           <div key={name} className="param">
-            <Field label={':' + name} v={v} value={v.text} disabled={v.isNull} onChange={(text) => change({ ...v, text })} />
+            <Field id={fieldId(name)} label={':' + name} v={v} value={v.text} disabled={v.isNull} onChange={(text) => change({ ...v, text })} />
             {fixed ? <span className="param-type">{v.type}</span> : <Declaration name={name} v={v} draft={draft} onChange={change} />}
             <label className="tick"><input type="checkbox" aria-label={t.query.paramNull(name)} checked={v.isNull} onChange={(e) => change({ ...v, isNull: e.target.checked })} />{t.grid.null}</label>
           </div>
@@ -30,17 +30,17 @@ export function Params({ names, values, draft, fixed, onChange }: Props) {
 }
 
 /** One of the choices, or whatever the type takes. */
-function Field({ label, v, value, none, disabled = false, onChange }: { label: string; v: ParamValue; value: string; none?: string; disabled?: boolean; onChange: (text: string) => void }) {
+function Field({ id, label, v, value, none, disabled = false, onChange }: { id?: string; label: string; v: ParamValue; value: string; none?: string; disabled?: boolean; onChange: (text: string) => void }) {
   if (v.choices.length > 0 && !isList(v.type)) {
     return (
-      <Select label={label} value={value} disabled={disabled} onChange={(e) => onChange(e.target.value)}>
+      <Select {...(id ? { id } : {})} label={label} value={value} disabled={disabled} onChange={(e) => onChange(e.target.value)}>
         {none !== undefined && <option value="">{none}</option>}
         {none === undefined && !v.choices.includes(value) && <option>{value}</option>}
         {v.choices.map((c) => <option key={c}>{c}</option>)}
       </Select>
     )
   }
-  return <Input label={label} type={inputType(v.type)} value={value} disabled={disabled} title={isList(v.type) ? t.query.paramList : undefined} onChange={(e) => onChange(e.target.value)} />
+  return <Input {...(id ? { id } : {})} label={label} type={inputType(v.type)} value={value} disabled={disabled} title={isList(v.type) ? t.query.paramList : undefined} onChange={(e) => onChange(e.target.value)} />
 }
 
 /** The menu of a parameter: its type, the values it allows, and the one it begins with. */

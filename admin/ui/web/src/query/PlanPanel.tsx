@@ -1,7 +1,7 @@
 import { CircleCheck, CircleX, ChevronRight, Hourglass, RotateCw, TriangleAlert } from 'lucide-react'
 import { useMemo, useState, type CSSProperties, type ReactNode } from 'react'
 import type { Explanation, ExplainedStatement, RunError } from '../api/types'
-import { count, decimal } from '../format'
+import { decimal, estimate } from '../format'
 import { Bar, Button, CopyButton, cx, Failure, Loading } from '../parts'
 import { t } from '../strings'
 import { given, type Question } from './explain'
@@ -15,16 +15,20 @@ export function PlanPanel({ question, answer, error, pending, stale, readOnly, o
   if (error) return <Failure error={error} onRetry={onAgain} />
   if (!answer) return null
   const sent = given(question)
+  // The refusal is said once.
+  const refused = answer.plan?.error?.code === 'policy-denied' && answer.statements.some((s) => s.verdict === 'deny')
   const nulls = question.names.filter((n) => !sent.includes(n))
   return (
     <div className="plan-panel" tabIndex={0} role="region" aria-label={t.plan.title}>
       {stale && <Bar actions={<Button small icon={<RotateCw size={13} aria-hidden="true" />} onClick={onAgain}>{t.plan.again}</Button>}>{t.plan.stale}</Bar>}
       {answer.statements.map((s) => <Verdict key={s.index} statement={s} readOnly={readOnly} />)}
       {nulls.length > 0 && <p className="plan-note hint">{t.plan.nulls(nulls.map((n) => ':' + n).join(', '))}</p>}
-      <section className="plan" aria-label={t.plan.heading}>
-        <h2>{t.plan.heading}</h2>
-        {answer.plan?.text ? <Steps text={answer.plan.text} /> : answer.plan?.error ? <NoPlan error={answer.plan.error} /> : <p className="hint">{t.plan.none}</p>}
-      </section>
+      {!refused && (
+        <section className="plan" aria-label={t.plan.heading}>
+          <h2>{t.plan.heading}</h2>
+          {answer.plan?.text ? <Steps text={answer.plan.text} /> : answer.plan?.error ? <NoPlan error={answer.plan.error} /> : <p className="hint">{t.plan.none}</p>}
+        </section>
+      )}
     </div>
   )
 }
@@ -37,7 +41,7 @@ function Verdict({ statement: s, readOnly }: { statement: ExplainedStatement; re
   const limits = Object.entries(s.limits ?? {})
   return (
     <section className={cx('verdict', s.verdict)} aria-label={t.plan.title}>
-      <p className="verdict-head">{signs[s.verdict]}<b>{t.plan.verdicts[s.verdict] ?? t.plan.verdictOther(s.verdict)}</b><span className="faint">{t.plan.notRun}</span></p>
+      <p className="verdict-head">{signs[s.verdict]}<span><b>{t.plan.verdicts[s.verdict] ?? t.plan.verdictOther(s.verdict)}</b> <span className="faint">{t.plan.notRun}</span></span></p>
       {s.message && <p className="verdict-said">{s.message}</p>}
       {readOnly && s.verdict !== 'deny' && s.writes.length > 0 && <p className="verdict-said">{t.plan.readOnlyWrites}</p>}
       {s.unknown && <p className="verdict-said">{t.plan.unknown}</p>}
@@ -113,9 +117,9 @@ function Step({ step, whole, depth }: { step: PlanStep; whole: number; depth: nu
           ) : <span className="step-fold" />}
           <div><b>{step.name}</b>{step.details.map((d, i) => <code key={i}>{d}</code>)}</div>
         </div>
-        <span className="step-number">{step.rows !== null && <><span className="hidden">{t.plan.rows}: </span>{count(step.rows)}</>}</span>
-        <span className="step-number" title={percent === null ? undefined : t.plan.share(percent)}>
-          {step.cost !== null && <><span className="hidden">{t.plan.cost}: </span>{decimal(step.cost)}</>}
+        <span className="step-number" title={step.rows === null ? undefined : decimal(step.rows)}>{step.rows !== null && <><span className="hidden">{t.plan.rows}: </span>{estimate(step.rows)}</>}</span>
+        <span className="step-number" title={step.cost === null || percent === null ? undefined : `${decimal(step.cost)}; ${t.plan.share(percent)}`}>
+          {step.cost !== null && <><span className="hidden">{t.plan.cost}: </span>{estimate(step.cost)}</>}
           {percent !== null && <><i className="step-bar" aria-hidden="true" style={{ '--share': `${percent}%` } as CSSProperties} /><span className="hidden">, {t.plan.share(percent)}</span></>}
         </span>
       </div>

@@ -12,7 +12,7 @@ import { formatSql } from '../editor/format'
 import { oneLine } from '../format'
 import { X } from 'lucide-react'
 import { Tabs } from 'radix-ui'
-import { Bar, Button, Empty, Failure, keys, Skeleton, useTitle } from '../parts'
+import { Bar, Button, Empty, Failure, keys, Skeleton, Time, useTitle } from '../parts'
 import { toast } from '../parts/toast'
 import type { QuerySearch } from '../pages/QueryPage'
 import { CopyLink, DownloadMenu, MoreActions } from '../run/actions'
@@ -23,7 +23,7 @@ import { t } from '../strings'
 import { dropRescue, readRescue, useAutosave, type Working } from './document'
 import { useExplain, type Question } from './explain'
 import { Params } from './Params'
-import { freshParam, paramOf, savedParam, valuesOf, valuesOfRun, type ParamValue } from './params'
+import { fieldId, freshParam, lacks, paramOf, savedParam, valuesOf, valuesOfRun, type ParamValue } from './params'
 import { PlanPanel } from './PlanPanel'
 import { useStart } from './run'
 import { SaveDialog, type SaveValues } from './SaveDialog'
@@ -114,13 +114,20 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
     if (!target) { toast(t.query.noTarget, 'bad'); return }
     if (active || go.isPending) return
     if (sql.trim() === '') { toast(t.query.empty); return }
+    const bound = bindNames(sql, { dialect })
+    const empty = bound.find((n) => lacks(values[n] ?? freshParam(n)))
+    if (empty !== undefined) {
+      toast(t.query.paramEmpty(empty), 'bad')
+      document.getElementById(fieldId(empty))?.focus()
+      return
+    }
     editor.current?.unmark()
     pendingOffset.current = span.start
     setTab('result')
     const saved = query && !query.draft && doc === query.sql && split(doc, { dialect }).length <= 1 ? { id: query.id, version: query.version } : null
     go.mutate({
       target: target.name, sql, multi, access, maxRows: limit, title: query?.title ?? '', query: version ? null : saved,
-      params: bindNames(sql, { dialect }).map((n) => paramOf(n, values[n] ?? freshParam(n))),
+      params: bound.map((n) => paramOf(n, values[n] ?? freshParam(n))),
     })
   }
   const runCurrent = (limit?: number) => {
@@ -261,9 +268,14 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
   const showSide = (on: boolean) => { setSide(on); localStorage.setItem('lk:side-shut', on ? '' : '1') }
 
   const dirty = query !== null && !query.draft && !version && (text !== query.sql || JSON.stringify(chart) !== JSON.stringify(query.chart))
+  const last = version ? null : query?.last_run
   const result = (
     <>
-      {id === null && <Empty title={target ? t.query.firstResult : t.home.noTarget(me.login)} {...(target ? { hint: t.query.firstResultHint(keys('mod+Enter')) } : {})} />}
+      {id === null && (
+        <Empty title={target ? t.query.firstResult : t.home.noTarget(me.login)} {...(target ? { hint: t.query.firstResultHint(keys('mod+Enter')) } : {})}>
+          {last && <Button small onClick={() => { opened.current = last.id; void navigate({ to: '.', replace: true, search: { ...pick(search), run: short(last.id) } }) }}>{t.query.lastRun} <Time at={last.at} /></Button>}
+        </Empty>
+      )}
       {id !== null && run.isPending && <Skeleton rows={5} />}
       {run.isError && <Failure error={run.error} onRetry={() => void run.refetch()} />}
       {run.data && (

@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { send } from '../api/client'
 import type { Explanation } from '../api/types'
 import type { ParamValue } from './params'
-import { paramOf } from './params'
+import { lacks, paramOf } from './params'
 
 export interface Question {
   target: string
@@ -17,7 +17,7 @@ export interface Question {
 export function given(q: Pick<Question, 'names' | 'values'>): string[] {
   return q.names.filter((n) => {
     const v = q.values[n]
-    return v !== undefined && (v.isNull || v.text !== '' || v.type === 'text')
+    return v !== undefined && !lacks(v)
   })
 }
 

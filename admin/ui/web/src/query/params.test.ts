@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { choicesOf, freshParam, paramOf, savedParam, valuesOf, valuesOfRun, withChoices } from './params'
+import { choicesOf, freshParam, lacks, paramOf, savedParam, valuesOf, valuesOfRun, withChoices } from './params'
 
 const base = freshParam('channel')
 
@@ -47,6 +47,14 @@ describe('parameters', () => {
 
   it('takes the values of a run', () => {
     expect(valuesOfRun([{ name: 'channel', type: 'text', value: null }, { name: 'ids', type: 'int8[]', value: ['4'] }], { channel: { ...base, choices: ['a'] } })).toMatchObject({ channel: { isNull: true, choices: ['a'] }, ids: { type: 'int8[]', text: '4' } })
+  })
+
+  it('lacks a value only where an empty field is none', () => {
+    expect(lacks({ ...base, type: 'date' })).toBe(true)
+    expect(lacks({ ...base, type: 'int8', text: ' ' })).toBe(true)
+    expect(lacks({ ...base, type: 'date', isNull: true })).toBe(false)
+    expect(lacks(base)).toBe(false) // empty text is a text
+    expect(lacks({ ...base, type: 'int8[]' })).toBe(false) // and no elements are a list
   })
 
   it('lets nothing stay that new choices forbid', () => {

@@ -41,6 +41,11 @@ export function allowed(v: ParamValue, text: string): boolean {
   return isList(v.type) ? elements(text).every((x) => v.choices.includes(x)) : v.choices.includes(text)
 }
 
+/** Whether there is no value: an empty field is a text, and of any other type nothing yet. */
+export function lacks(v: ParamValue): boolean {
+  return !v.isNull && v.text.trim() === '' && v.type !== 'text' && !isList(v.type)
+}
+
 /**
  * What a query declares of a parameter. Of a draft the value in the field is what it
  * begins with next time; a saved query keeps what somebody set.
@@ -84,3 +89,6 @@ export function withChoices(v: ParamValue, choices: string[]): ParamValue {
   if (!allowed(next, next.text)) next.text = isList(v.type) ? '' : (next.preset ?? choices[0] ?? '')
   return next
 }
+
+/** Where the field of a parameter stands in the page. */
+export const fieldId = (name: string) => 'param-' + name

@@ -59,6 +59,12 @@ describe('the plan', () => {
     expect(rest).toEqual(['----- Tables missing statistics: sales -----'])
   })
 
+  it('gives what follows the steps to none of them', () => {
+    const { steps, rest } = readPlan('Result  (cost=0.00..0.01 rows=1 width=4)\n  Output: 1\nJIT:\n  Functions: 3\n  Options: Inlining true')
+    expect(steps[0]!.details).toEqual(['Output: 1'])
+    expect(rest).toEqual(['JIT:', '  Functions: 3', '  Options: Inlining true'])
+  })
+
   it('keeps a text it does not know', () => {
     expect(readPlan('Utility statements have no plan structure')).toEqual({ steps: [], rest: ['Utility statements have no plan structure'] })
     expect(readPlan('')).toEqual({ steps: [], rest: [] })

@@ -32,9 +32,13 @@ export function readPlan(text: string): Plan {
     const found = estimate.exec(bare)
     const isStep = found !== null || body.startsWith('->') || group.test(bare)
     if (!isStep) {
-      const owner = open.findLast((o) => o.at < at) ?? null
-      if (owner) owner.step.details.push(body.trimEnd())
-      else plan.rest.push(body.trimEnd())
+      const owner = open.findLast((o) => o.at < at)
+      if (owner) {
+        owner.step.details.push(body.trimEnd())
+      } else {
+        plan.rest.push(line.trimEnd())
+        open.length = 0 // what follows belongs to this line
+      }
       continue
     }
     while (open.length > 0 && open.at(-1)!.at >= at) open.pop()

@@ -71,7 +71,7 @@ function OneResult({ run, statement, view, onView, kept, onChart, actions, limit
   const own = useMemo(() => (columns ? fitSpec(kept, columns) : null), [kept, columns])
   const shown = useMemo(() => (columns ? (fitSpec(spec, columns) ?? parseSpec(view.chart, columns) ?? own ?? guess(columns, result.row_count)) : null), [spec, columns, view.chart, own, result])
   const kind = view.kind ?? (own ? 'chart' : 'table')
-  if (error) return <><RunTrouble error={error} run={run} /><Notices notices={statement.notices} /></>
+  if (error) return <><RunTrouble error={error} run={run} />{finished(run) && actions && <div className="trouble-actions">{actions}</div>}<Notices notices={statement.notices} /></>
   // Rows are kept when the run has ended, also those of a statement that ended before.
   if (!finished(run)) return <div className="results-wait" />
   if (!result) {
