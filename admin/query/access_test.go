@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -423,6 +424,54 @@ func testLibrary(t *testing.T, h *house) {
 	}
 }
 
+// A draft that is saved is the same query: its id, its one version, its chart.
+func TestDraftBecomesQuery(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { testDraftBecomesQuery(t, build(t, policy.Source{})) })
+	t.Run("postgres", func(t *testing.T) { testDraftBecomesQuery(t, buildOnPostgres(t)) })
+}
+
+func testDraftBecomesQuery(t *testing.T, h *house) {
+	t.Helper()
+	ctx, lib := t.Context(), h.library
+	draft := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{SQL: "select :n", Draft: true})), nil)
+	chart := json.RawMessage(`{"v":1,"type":"bar","x":"day","y":[{"col":"n","agg":"sum"}]}`)
+	draft = must(t, must1(lib.Update(ctx, h.ann, draft.ID, draft.Rev, query.SavedChange{Working: &query.NewWorking{SQL: "select :n", Chart: chart}})), nil)
+	if draft.Working == nil || !json.Valid(draft.Working.Chart) || string(draft.Chart) != "null" {
+		t.Fatalf("the chart is in the working copy alone: %+v", draft)
+	}
+	saved, title, sql := false, "Days", "select :n"
+	params := []query.SavedParam{{Name: "n", Type: "int8", Default: json.Number("7"), Choices: []any{json.Number("7"), "8"}}}
+	if _, err := lib.Update(ctx, h.ann, draft.ID, draft.Rev, query.SavedChange{Draft: &saved, SQL: &sql}); slug(err) != "bad-request" {
+		t.Errorf("without a name: %v", err)
+	}
+	q := must(t, must1(lib.Update(ctx, h.ann, draft.ID, draft.Rev, query.SavedChange{Draft: &saved, Title: &title, SQL: &sql, Params: &params, Chart: &chart})), nil)
+	if q.ID != draft.ID || q.Draft || q.Version != 1 || q.Working != nil {
+		t.Errorf("saved: %+v", q)
+	}
+	if all, err := lib.Versions(ctx, h.ann, q.ID); err != nil || len(all) != 1 || all[0].Title != title || string(all[0].Chart) == "null" {
+		t.Errorf("its version: %+v %v", all, err)
+	}
+	// What is saved again as it was makes no version, however it is written.
+	otherwise := json.RawMessage(`{ "type": "bar", "v": 1, "y": [{"agg": "sum", "col": "n"}], "x": "day" }`)
+	again := []query.SavedParam{{Name: "n", Type: "int8", Default: float64(7), Choices: []any{float64(7), "8"}}}
+	q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{SQL: &sql, Params: &again, Chart: &otherwise, Draft: &saved})), nil)
+	if q.Version != 1 {
+		t.Errorf("unchanged, and yet version %d", q.Version)
+	}
+	none, null := []query.SavedParam{}, json.RawMessage("null")
+	for i, want := range []int{2, 2} { // the chart and the parameters go, and then there is nothing left to go
+		q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{Params: &none, Chart: &null})), nil)
+		if q.Version != want || string(q.Chart) != "null" {
+			t.Errorf("%d: version %d, chart %s", i, q.Version, q.Chart)
+		}
+	}
+	line := json.RawMessage(`{"v":1,"type":"line","x":"day","y":[{"col":"n","agg":"sum"}]}`)
+	if q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{Chart: &line})), nil); q.Version != 3 {
+		t.Errorf("another chart, and yet version %d", q.Version)
+	}
+}
+
 // A token bound to a version runs it, and a later one only after its release.
 func TestRelease(t *testing.T) {
 	t.Parallel()
@@ -519,6 +568,15 @@ func TestCatalogAndExplain(t *testing.T) {
 	e, err = x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: "select\n nonsense from " + h.role + ".fact_enroll"})
 	if err != nil || e.Plan.Error == nil || e.Plan.Error.Position == nil || e.Plan.Error.Position.Line != 2 || e.Plan.Error.Position.Column != 2 {
 		t.Errorf("%+v %v", e.Plan, err)
+	}
+	e, err = x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: "delete from " + h.role + ".fact_enroll where id = 1"})
+	if err != nil || len(e.Statements) != 1 || e.Statements[0].Kind != "write" || len(e.Statements[0].Writes) != 1 || e.Plan == nil || !strings.Contains(e.Plan.Text, "Delete on fact_enroll") {
+		t.Errorf("%+v %+v %v", e, e.Plan, err)
+	}
+	for _, sql := range []string{"explain analyze delete from " + h.role + ".fact_enroll", "(analyze) select 1", "analyze select 1"} {
+		if e, err = x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: sql}); err != nil || e.Plan != nil {
+			t.Errorf("%s was sent to the warehouse: %+v %v", sql, e.Plan, err)
+		}
 	}
 	e, err = x.Explain(t.Context(), h.ann, query.ExplainRequest{SQL: "delete from " + h.role + ".fact_enroll; select 1"})
 	if err != nil || len(e.Statements) != 2 || e.Statements[0].Kind != "write" || e.Plan != nil {

@@ -66,7 +66,7 @@ func (x *Explainer) Explain(ctx context.Context, c *admin.Caller, req ExplainReq
 			return Explanation{}, err
 		}
 		out.Statements = append(out.Statements, st)
-		if len(spans) == 1 && plannable(st.Kind) {
+		if len(spans) == 1 && plannable(st.Kind) && !asksForPlan(b.sql, target.mode()) {
 			only = &b
 		}
 	}
@@ -79,6 +79,18 @@ func (x *Explainer) Explain(ctx context.Context, c *admin.Caller, req ExplainReq
 // plannable reports whether the warehouse has a plan for this kind.
 func plannable(kind string) bool {
 	return kind == policy.KindRead.String() || kind == policy.KindWrite.String()
+}
+
+// asksForPlan reports whether a statement is an EXPLAIN itself: it has no plan of
+// its own, and one with ANALYZE would run what it explains.
+func asksForPlan(sql string, mode sqllex.Mode) bool {
+	l := sqllex.New(sql, mode)
+	for t, ok := l.Next(); ok; t, ok = l.Next() {
+		if !t.Kind.Insignificant() {
+			return t.Kind == sqllex.Word && sqllex.Fold(sql[t.Start:t.End]) == "explain"
+		}
+	}
+	return false
 }
 
 func (x *Explainer) statement(ctx context.Context, c *admin.Caller, target Target, i int, src string, b *bound) (ExplainedStatement, error) {

@@ -366,7 +366,7 @@ func (l *Library) change(ctx context.Context, tx Tx, c *admin.Caller, r *SavedRe
 	if r.Team != before.Team && r.OwnerID != c.ID {
 		return admin.Errorf(admin.Forbidden, "forbidden", "Only its owner can share it with others.")
 	}
-	text := r.SQL != before.SQL || string(r.Chart) != string(before.Chart) || !reflect.DeepEqual(r.Params, before.Params)
+	text := r.SQL != before.SQL || !sameJSON(r.Chart, before.Chart) || !sameParams(r.Params, before.Params)
 	r.Rev++
 	r.Updated = l.now()
 	if text || before.Draft && !r.Draft {
@@ -384,6 +384,27 @@ func (l *Library) change(ctx context.Context, tx Tx, c *admin.Caller, r *SavedRe
 	var err error
 	*out, err = l.view(ctx, tx, c, r)
 	return err
+}
+
+// sameJSON reports whether two texts say the same, however they are written; none
+// is null.
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	if len(a) > 0 && json.Unmarshal(a, &x) != nil || len(b) > 0 && json.Unmarshal(b, &y) != nil {
+		return string(a) == string(b)
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// sameParams reports whether two lists declare the same: a number is what it is
+// written as, whichever Go type it was read into.
+func sameParams(a, b []SavedParam) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	x, err1 := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && sameJSON(x, y)
 }
 
 // apply writes the parts of a change that are given.

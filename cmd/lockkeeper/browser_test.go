@@ -80,7 +80,7 @@ func TestBrowser(t *testing.T) {
 	browserWelcome(t, p)
 	stage := httptest.NewServer(browserStage(pg, p.state))
 	t.Cleanup(stage.Close)
-	for _, script := range []string{"sessions", "answers", "runs", "keyboard", "pages"} {
+	for _, script := range []string{"sessions", "answers", "queries", "runs", "keyboard", "pages"} {
 		t.Run(script, func(t *testing.T) {
 			browserScript(t, p, script, "LK_WEB=http://"+web, "LK_STAGE="+stage.URL, "CHROMIUM="+chromium)
 		})

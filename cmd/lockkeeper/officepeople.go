@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// person, team, service, grant and token are what the API says of them, as far
-// as the command line shows it.
+// person, team, service and grant are what the API says of them, as far as the
+// command line shows it.
 type (
 	personItem struct {
 		ID, Login, Name, Email string
@@ -35,13 +35,6 @@ type (
 	grantItem struct {
 		ID, Principal, Target, Role, By string
 		WarehouseLogin                  *string `json:"warehouse_login"`
-	}
-	tokenItem struct {
-		ID, Name string
-		Scopes   []string
-		Service  *string
-		Expires  time.Time  `json:"expires_at"`
-		LastUsed *time.Time `json:"last_used"`
 	}
 )
 
@@ -347,62 +340,4 @@ func principalID(ctx context.Context, c *officeClient, to string) (string, error
 	}
 	p, err := personByLogin(ctx, c, to)
 	return p.ID, err
-}
-
-func newTokenCommand() *cobra.Command {
-	f := &officeFlags{}
-	var service string
-	var scopes, cidrs []string
-	var days int
-	add := officeCommand(f, "add NAME", "Make a token and print it, this once", cobra.ExactArgs(1), func(cmd *cobra.Command, c *officeClient, args []string) error {
-		body := map[string]any{"name": args[0], "scopes": scopes, "expires_in_days": days, "cidrs": cidrs}
-		if service != "" {
-			s, err := serviceByName(cmd.Context(), c, service)
-			if err != nil {
-				return err
-			}
-			body["service"] = s.ID
-		}
-		var made struct{ Token string }
-		if err := c.call(cmd.Context(), http.MethodPost, "/tokens", body, &made); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), made.Token)
-		return err
-	})
-	add.Flags().StringVar(&service, "service", "", "`service` it speaks for; left out: you")
-	add.Flags().StringSliceVar(&scopes, "scope", []string{"runs:write", "runs:read", "catalog:read"}, "what it allows (repeats)")
-	add.Flags().StringSliceVar(&cidrs, "from", nil, "`addresses` it works from (repeats)")
-	add.Flags().IntVar(&days, "days", 90, "until it expires, at most 365")
-	return group("token", "Keep tokens for programs", f, add,
-		officeCommand(f, "revoke ID", "Revoke a token; what goes on under it ends", cobra.ExactArgs(1), func(cmd *cobra.Command, c *officeClient, args []string) error {
-			return c.call(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil)
-		}),
-		newTokenListCommand(f),
-	)
-}
-
-func newTokenListCommand(f *officeFlags) *cobra.Command {
-	var service string
-	cmd := officeCommand(f, "list", "List live tokens, without what opens them", cobra.NoArgs, func(cmd *cobra.Command, c *officeClient, _ []string) error {
-		path := "/tokens"
-		if service != "" {
-			s, err := serviceByName(cmd.Context(), c, service)
-			if err != nil {
-				return err
-			}
-			path += "?service=" + s.ID
-		}
-		all, err := items[tokenItem](cmd.Context(), c, path)
-		if err != nil {
-			return err
-		}
-		return table(cmd.OutOrStdout(), "ID\tNAME\tSCOPES\tEXPIRES\tUSED", func(row func(...any)) {
-			for _, t := range all {
-				row(t.ID, t.Name, strings.Join(t.Scopes, ","), day(&t.Expires), day(t.LastUsed))
-			}
-		})
-	})
-	cmd.Flags().StringVar(&service, "service", "", "those of a `service`")
-	return cmd
 }

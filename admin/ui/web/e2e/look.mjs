@@ -48,6 +48,13 @@ const looks = [
   { name: 'query-waiting', path: '/new', sizes: [wide, narrow], act: async (p) => { await editor(p, 'select * from slow'); await p.keyboard.press('Control+Enter'); await p.getByText(/place \d/).waitFor(); await p.waitForTimeout(1200) } },
   { name: 'query-many', path: '/new', sizes: [wide], act: async (p) => { await editor(p, 'select day, channel, enrolments from v_daily;\nselect one;\nupdate dim_person set country = null;\nselect * from no_such;\nselect 5'); await p.keyboard.press('Control+Shift+Enter'); await p.getByRole('tab', { name: /Statement 5/ }).waitFor(); await p.getByRole('gridcell').first().waitFor() } },
   { name: 'query-chart', path: '/q/DA11Y00000000000?run=DA11Y00000000000&view=chart', sizes: [wide, narrow], at: (p) => p.getByRole('img', { name: /enrolments by day/ }) },
+  { name: 'query-chart-kept', path: '/q/CHART00000000000?run=DA11Y00000000000', sizes: [wide, narrow], at: (p) => p.getByRole('img', { name: /revenue by channel/ }) },
+  { name: 'query-chart-editor', path: '/q/CHART00000000000?run=DA11Y00000000000', sizes: [wide], act: async (p) => { await p.getByRole('img', { name: /revenue by channel/ }).waitFor(); await p.getByRole('textbox', { name: 'SQL editor' }).hover(); await p.locator('.cm-content').waitFor() } },
+  { name: 'query-plan', path: '/d/DRAFT00000000000', sizes: [wide, narrow], act: async (p) => { await p.getByLabel(':since').waitFor(); await p.keyboard.press('Control+e'); await p.getByText('Hash Join', { exact: true }).waitFor() } },
+  { name: 'query-plan-denied', path: '/new', sizes: [wide], act: async (p) => { await editor(p, 'select email from dim_person where country = :country'); await p.keyboard.press('Control+e'); await p.getByText('The policy refuses this statement.').waitFor() } },
+  { name: 'query-plan-error', path: '/new', sizes: [wide, narrow], act: async (p) => { await editor(p, 'update no_such set x = 1'); await p.keyboard.press('Control+e'); await p.getByText('The warehouse gave no plan').waitFor() } },
+  { name: 'query-param', path: '/q/CHART00000000000', sizes: [wide, narrow], act: async (p) => { await editor(p, 'select * from v_daily where channel = :channel and day >= :since'); await p.getByRole('button', { name: /^What channel may be/ }).click(); await p.getByLabel('Begins with').waitFor() } },
+  { name: 'query-release', path: '/q/DA11Y00000000000', sizes: [wide, narrow], act: async (p) => { await p.getByRole('button', { name: 'Versions' }).click(); await p.getByRole('button', { name: /Version 3/ }).click(); await p.getByRole('button', { name: 'Release to…' }).click(); await p.getByRole('menuitem', { name: 'experiments' }).click(); await p.getByText(/run version 2 now/).waitFor() } },
   { name: 'query-versions', path: '/q/DA11Y00000000000', sizes: [wide], act: async (p) => { await p.getByRole('button', { name: 'Versions' }).click(); await p.getByRole('button', { name: /Version 1/ }).click() } },
   { name: 'query-save', path: '/d/DRAFT00000000000', sizes: [wide, narrow], act: async (p) => { await p.getByRole('button', { name: 'Save' }).click(); await p.getByLabel('Name', { exact: true }).waitFor() } },
   { name: 'query-old-version', path: '/q/DA11Y00000000000/v/1', sizes: [wide], at: (p) => p.getByText(/as it was saved/) },
@@ -85,9 +92,9 @@ const looks = [
   { name: 'people', path: '/people', at: (p) => p.getByText('Chidi Okafor') },
   { name: 'people-teams', path: '/people', sizes: [wide], act: async (p) => { await p.getByRole('tab', { name: 'Teams' }).click(); await p.getByRole('cell', { name: 'growth' }).first().waitFor() } },
   { name: 'people-grant', path: '/people', sizes: [wide], act: async (p) => { await p.getByRole('tab', { name: 'Grants' }).click(); await p.getByRole('button', { name: 'Add grant' }).click(); await p.getByLabel('Role').waitFor() } },
-  { name: 'palette', path: '/', sizes: [wide, narrow], act: async (p) => { await p.getByText('Running run').first().waitFor(); await p.keyboard.press('Control+k'); await p.getByRole('combobox').fill('re'); await p.getByRole('option', { name: /Refunds/ }).waitFor() } },
-  { name: 'shortcuts', path: '/', sizes: [wide], act: async (p) => { await p.getByText('Running run').first().waitFor(); await p.keyboard.press('?'); await p.getByRole('dialog').waitFor() } },
-  { name: 'user-menu', path: '/', sizes: [wide], act: async (p) => { await p.getByText('Running run').first().waitFor(); await p.getByRole('button', { name: /Account of/ }).click(); await p.getByRole('menuitem', { name: 'Sign out' }).waitFor() } },
+  { name: 'palette', path: '/', sizes: [wide, narrow], act: async (p) => { await p.getByRole('heading', { name: 'Drafts' }).waitFor(); await p.keyboard.press('Control+k'); await p.getByRole('combobox').fill('re'); await p.getByRole('option', { name: /Refunds/ }).waitFor() } },
+  { name: 'shortcuts', path: '/', sizes: [wide], act: async (p) => { await p.getByRole('heading', { name: 'Drafts' }).waitFor(); await p.keyboard.press('?'); await p.getByRole('dialog').waitFor() } },
+  { name: 'user-menu', path: '/', sizes: [wide], act: async (p) => { await p.getByRole('heading', { name: 'Drafts' }).waitFor(); await p.getByRole('button', { name: /Account of/ }).click(); await p.getByRole('menuitem', { name: 'Sign out' }).waitFor() } },
 ]
 
 async function editor(page, text) {

@@ -68,6 +68,8 @@ const teams = [{ id: newId('t'), name: 'growth', members: ['ana', 'bo'] }, { id:
 const services = [{ id: newId('s'), name: 'experiments', team: 'growth', description: 'Reads results of A/B tests' }]
 const grants = [{ id: newId('g'), principal: { id: teams[0].id, name: 'growth', kind: 'team' }, target: 'warehouse', role: 'member', warehouse_login: 'lk_growth' }, { id: newId('g'), principal: { id: me.id, login: 'ana', kind: 'person' }, target: 'warehouse', role: 'admin', warehouse_login: 'lk_admin' }]
 let seen = []
+queries.get('q_DA11Y00000000000').released = [{ service: services[0].id, version: 2, by: 'ana', at: iso(now() - 5e8) }]
+addQuery({ id: 'q_CHART00000000000', title: 'Revenue by channel, charted', sql: sqlDaily, params: [{ name: 'since', type: 'date', default: '2026-08-01' }, { name: 'channel', type: 'text', default: 'mail', choices: ['search', 'direct', 'mail', 'partner'] }], chart: { v: 1, type: 'bar', x: 'channel', y: [{ col: 'revenue', agg: 'sum' }], sort: 'x', nulls: 'gap', limit_series: 20 }, version: 2, last_run: { id: 'r_DA11Y00000000000', state: 'succeeded', at: iso(now() - 7e5) } })
 
 // --- session
 route('GET', '/session', ({ world }) => ({ signed_in: world !== 'signedout', methods: { password: true, oidc: { name: 'Example ID' }, header: false }, external_url: 'http://127.0.0.1:8099' }))
@@ -123,7 +125,12 @@ async function start(ctx, body) {
   ctx.res.setHeader('Location', `/api/v1/runs/${run.id}`)
   return shown(run)
 }
-route('POST', '/runs', (ctx) => start(ctx, ctx.body))
+route('POST', '/runs', (ctx) => {
+  const pick = ctx.body.query
+  if (!pick) return start(ctx, ctx.body)
+  const q = find(queries, pick.id)
+  return start(ctx, { ...ctx.body, sql: versions.get(q.id).find((v) => v.version === pick.version)?.sql ?? q.sql, query: { ...pick, title: q.title } })
+})
 route('GET', '/runs', ({ q, world }) => {
   if (world === 'empty') return { items: [], next: null }
   let items = [...runs.values()].sort((a, b) => (a.times.submitted < b.times.submitted ? 1 : -1))
@@ -190,7 +197,36 @@ route('GET', '/runs/{id}/result.{format}', ({ id, q, format, res }) => {
   res.end([r.columns.map((c) => c.name).join(','), ...rows].join('\n'))
   return 'sent'
 })
-route('POST', '/explain', () => ({ statements: [], plan: null, params: [] }))
+const planText = `Sort  (cost=52831.10..52831.60 rows=200 width=48)
+  Sort Key: (count(*)) DESC
+  ->  HashAggregate  (cost=52821.00..52823.50 rows=200 width=48)
+        Group Key: e.channel
+        ->  Hash Join  (cost=37.00..42311.00 rows=2102000 width=12)
+              Hash Cond: (e.course_id = c.course_id)
+              ->  Seq Scan on fact_enroll e  (cost=0.00..36511.00 rows=2102000 width=16)
+                    Filter: (enrolled_at >= '2026-08-01'::date)
+              ->  Hash  (cost=22.00..22.00 rows=1200 width=4)
+                    ->  Seq Scan on dim_course c  (cost=0.00..22.00 rows=1200 width=4)`
+route('POST', '/explain', ({ body }) => {
+  const sql = body.sql.trim()
+  if (!sql) throw new Refusal(422, 'bad-request', 'There is no SQL in it.')
+  const writes = /^(update|insert|delete)\b/i.test(sql)
+  const ddl = /^(create|drop|alter)\b/i.test(sql)
+  const denied = /dim_person/.test(sql)
+  const bad = /no_such/.exec(body.sql)
+  const before = bad ? body.sql.slice(0, bad.index) : ''
+  return {
+    statements: [{
+      index: 0, range: [0, [...body.sql].length], kind: ddl ? 'ddl' : writes ? 'write' : 'read', verbs: [ddl ? 'create' : writes ? 'update' : 'select'], reads: ['analytics.fact_enroll', 'analytics.dim_course'], writes: writes ? ['analytics.fact_enroll'] : [], functions: ['pg_catalog.count'],
+      unknown: false, verdict: denied ? 'deny' : /slow/.test(sql) ? 'queue' : writes ? 'warn' : 'allow', class: 'interactive', rules: denied ? ['no-personal-data'] : [], limits: { 'statement-timeout': '10m', 'rows-returned': '1000000' },
+      message: denied ? 'dim_person holds personal data; ask data-platform for access.' : /slow/.test(sql) ? 'would wait now: interactive has 4 of 4 places taken' : writes ? 'Loads run until 15:00; this write may wait for their locks.' : '',
+    }],
+    plan: ddl ? null : denied ? { error: { code: 'policy-denied', sqlstate: '42501', message: 'dim_person holds personal data; ask data-platform for access.', detail: null, hint: null, position: null, statement: null, retriable: false } }
+      : bad ? { error: { code: 'sql-error', sqlstate: '42P01', message: 'relation "no_such" does not exist', detail: null, hint: 'Did you mean "fact_enroll"?', statement: null, retriable: false, position: { offset: [...before].length, line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') } } }
+      : { text: planText },
+    params: body.params.map((p) => ({ name: p.name, type: p.type })),
+  }
+})
 
 // --- queries
 const etag = (ctx, q) => { ctx.res.setHeader('ETag', `"v${q.rev}"`); return q }
@@ -204,7 +240,7 @@ route('GET', '/queries', ({ q, world }) => {
   if (q.get('q')) items = items.filter((x) => (x.title + x.sql + x.owner.name).toLowerCase().includes(q.get('q').toLowerCase()))
   return list(items, q)
 })
-route('POST', '/queries', (ctx) => { ctx.status = 201; const b = ctx.body; return etag(ctx, addQuery({ ...b, created: iso(now()), updated: iso(now()), working: b.draft ? { sql: b.sql, params: b.params ?? [], chart: null, at: iso(now()) } : null })) })
+route('POST', '/queries', (ctx) => { ctx.status = 201; const b = ctx.body; return etag(ctx, addQuery({ ...b, created: iso(now()), updated: iso(now()), working: null })) })
 route('GET', '/queries/{id}', (ctx) => etag(ctx, find(queries, ctx.id)))
 route('PATCH', '/queries/{id}', (ctx) => {
   const q = find(queries, ctx.id)
@@ -228,6 +264,12 @@ route('GET', '/queries/{id}/versions', ({ id }) => { find(queries, id); return {
 route('GET', '/queries/{id}/versions/{n}', ({ id, n }) => versions.get(id)?.find((v) => v.version === Number(n)) ?? (() => { throw missing() })())
 route('POST', '/queries/{id}/fork', (ctx) => { ctx.status = 201; const q = find(queries, ctx.id); return addQuery({ ...q, id: newId('q'), title: q.title + ' (copy)', version: 1, rev: 1, starred: false, team: null, can: { edit: true, delete: true, run: true }, owner: { id: me.id, login: 'ana', name: 'Ana Sousa' } }) })
 route('POST', '/queries/{id}/runs', (ctx) => { const q = find(queries, ctx.id); return start(ctx, { ...ctx.body, sql: q.sql, query: { id: q.id, version: q.version, title: q.title }, title: q.title }) })
+route('POST', '/queries/{id}/release', ({ id, body }) => {
+  const q = find(queries, id)
+  if (!services.some((x) => x.id === body.service)) throw new Refusal(403, 'forbidden', 'Only who holds the service can release a version to it.')
+  q.released = q.released.filter((r) => r.service !== body.service).concat({ service: body.service, version: body.version, by: 'ana', at: iso(now()) })
+  return q
+})
 route('PUT', '/queries/{id}/star', ({ id }) => { find(queries, id).starred = true })
 route('DELETE', '/queries/{id}/star', ({ id }) => { find(queries, id).starred = false })
 

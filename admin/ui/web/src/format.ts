@@ -8,6 +8,20 @@ export function count(n: number): string {
   return whole.format(n).replaceAll(',', '\u202f')
 }
 
+const parts = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
+
+const large = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
+
+/** A number with at most two digits behind the point. */
+export function decimal(n: number): string {
+  return parts.format(n).replaceAll(',', '\u202f')
+}
+
+/** An estimate in a narrow place: 85.3B from a thousand million on. */
+export function estimate(n: number): string {
+  return n >= 1e9 ? large.format(n) : decimal(n)
+}
+
 export function rowCount(n: number): string {
   return n === 1 ? t.run.oneRow : t.run.rows(count(n))
 }

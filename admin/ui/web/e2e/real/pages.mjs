@@ -21,6 +21,7 @@ const failed = await ended(ada, await ask(ada, { sql: 'select day,\n  chanel\nfr
 await ended(ada, await ask(ada, { sql: "update shop.sales set price = price where day = date '2026-09-02'", access: 'read_write' }))
 const saved = short((await ada.api('POST', '/queries', { title: 'Sales a day and channel', description: 'What the shop sold', sql: daily, params: [], tags: ['weekly'], team: 'shop', draft: false, target: 'warehouse' })).body.id)
 await ada.api('PUT', `/queries/q_${saved}/star`)
+const charted = short((await ada.api('POST', '/queries', { title: 'Revenue, charted', sql: daily, params: [], chart: { v: 1, type: 'bar', x: 'channel', y: [{ col: 'revenue', agg: 'sum' }] }, tags: [], team: null, draft: false, target: 'warehouse' })).body.id)
 await ada.api('POST', '/queries', { title: 'Refunds by month', sql: 'select * from shop.refunds', params: [], tags: [], team: null, draft: false, target: 'warehouse' })
 const draft = short((await ada.api('POST', '/queries', { title: '', sql: daily, params: [], tags: [], team: null, draft: true, target: 'warehouse' })).body.id)
 const chart = encodeURIComponent('{"v":1,"type":"line","x":"day","series":"channel","y":[{"col":"revenue","agg":"sum"}]}')
@@ -35,7 +36,8 @@ const pages = [
   ['home', ada, '/', 450, (p) => p.getByRole('link', { name: /Refunds|Sales a day/ }).first()],
   ['query', ada, `/d/${draft}`, 420, (p) => p.getByRole('textbox', { name: 'SQL editor' }).getByText('group by')],
   ['result', ada, `/q/${saved}?run=${table}`, 420, (p) => p.getByRole('gridcell').first()],
-  ['chart', ada, `/q/${saved}?run=${table}&view=chart&chart=${chart}`, 560, (p) => p.getByRole('img', { name: /revenue by day/ })],
+  ['chart', ada, `/q/${saved}?run=${table}&view=chart&chart=${chart}`, 450, (p) => p.getByRole('img', { name: /revenue by day/ })],
+  ['chart-kept', ada, `/q/${charted}?run=${table}`, 450, (p) => p.getByRole('img', { name: /revenue by channel/ })],
   ['error', ada, `/d/${draft}?run=${failed}`, 420, (p) => p.getByRole('alert')],
   ['waiting', quin, `/new?sql=${encodeURIComponent(daily)}&run=${waiting}`, 420, (p) => p.getByText(/Queued: place 1/)],
   ['run', ada, `/r/${table}`, 240, (p) => p.getByRole('gridcell').first()],

@@ -152,7 +152,7 @@ export interface Aggregate {
   series_cut: boolean | number | null
 }
 
-export interface QueryParam { name: string; type: string; default: string | null; choices?: string[] }
+export interface QueryParam { name: string; type: string; default: string | string[] | null; choices?: string[] }
 
 export interface Query {
   id: string
@@ -186,6 +186,28 @@ export interface QueryVersion {
   by: string | { login: string; name: string }
   at: string
   title: string
+}
+
+export interface ExplainedStatement {
+  index: number
+  range: [number, number]
+  kind: string
+  verbs: string[]
+  reads: string[]
+  writes: string[]
+  functions: string[]
+  unknown: boolean
+  verdict: string
+  class: string
+  rules: string[]
+  limits: Record<string, string>
+  message: string
+}
+
+export interface Explanation {
+  statements: ExplainedStatement[]
+  plan: null | { text?: string; error?: RunError | null }
+  params: { name: string; type: string | null }[]
 }
 
 export interface Completions {

@@ -30,17 +30,26 @@ const types: ChartType[] = ['line', 'area', 'bar', 'hbar', 'scatter', 'pie', 'nu
 export function parseSpec(text: string | undefined, columns: Column[]): ChartSpec | null {
   if (!text) return null
   try {
-    const raw = JSON.parse(text) as Partial<ChartSpec>
-    const has = (name: unknown) => columns.some((c) => c.name === name)
-    const y = (raw.y ?? []).filter((v) => has(v.col) && v.agg in { sum: 1, avg: 1, min: 1, max: 1, count: 1, none: 1 })
-    if (!types.includes(raw.type as ChartType) || y.length === 0) return null
-    if (raw.type !== 'number' && !has(raw.x)) return null
-    const spec: ChartSpec = { v: 1, type: raw.type as ChartType, x: raw.type === 'number' ? '' : raw.x!, y, sort: 'x', nulls: raw.nulls === 'zero' ? 'zero' : 'gap', limit_series: 20 }
-    if (has(raw.series)) spec.series = raw.series!
-    if (raw.stack) spec.stack = true
-    if (raw.log) spec.log = true
-    return spec
+    return fitSpec(JSON.parse(text), columns)
   } catch {
     return null
   }
+}
+
+/** A spec as it can be drawn from these columns, or null. */
+export function fitSpec(from: unknown, columns: Column[]): ChartSpec | null {
+  if (typeof from !== 'object' || from === null) return null
+  const raw = from as Partial<ChartSpec>
+  const has = (name: unknown) => columns.some((c) => c.name === name)
+  const y = (Array.isArray(raw.y) ? raw.y : []).filter((v) => has(v?.col) && v.agg in { sum: 1, avg: 1, min: 1, max: 1, count: 1, none: 1 })
+  if (!types.includes(raw.type as ChartType) || y.length === 0) return null
+  if (raw.type !== 'number' && !has(raw.x)) return null
+  const spec: ChartSpec = { v: 1, type: raw.type as ChartType, x: raw.type === 'number' ? '' : raw.x!, y, sort: 'x', nulls: raw.nulls === 'zero' ? 'zero' : 'gap', limit_series: 20 }
+  if (raw.sort === 'y' || raw.sort === 'none') spec.sort = raw.sort
+  if (has(raw.series)) spec.series = raw.series!
+  if (typeof raw.stack === 'boolean') spec.stack = raw.stack
+  if (raw.log) spec.log = true
+  if (raw.format?.y && ['plain', 'compact', 'percent'].includes(raw.format.y)) spec.format = { y: raw.format.y }
+  if (typeof raw.limit_series === 'number' && raw.limit_series >= 1 && raw.limit_series <= 20) spec.limit_series = raw.limit_series
+  return spec
 }

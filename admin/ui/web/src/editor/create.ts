@@ -10,34 +10,11 @@ import type { Completions } from '../api/types'
 import { nonce } from '../base'
 import { complete, type Option } from '../sql/complete'
 import { tokens, type Dialect } from '../sql/lexer'
-import type { Statement } from '../sql/split'
 import { t } from '../strings'
+import type { Commands, Editor } from './contract'
 import { highlightDialect } from './dialect'
 import { marks } from './marks'
 import { editorTheme } from './theme'
-
-export interface Commands {
-  runCurrent: () => void
-  runAll: () => void
-  cancel: () => void
-  save: () => void
-  format: () => void
-  changed: (text: string) => void
-}
-
-/** The editor as the rest of the page sees it. */
-export interface Editor {
-  text(): string
-  setText(text: string): void
-  insert(text: string): void
-  current(): Statement | null
-  selection(): { start: number; end: number } | null
-  mark(offset: number, message: string): void
-  unmark(): void
-  setReadOnly(on: boolean): void
-  focus(): void
-  destroy(): void
-}
 
 const types: Record<Option['type'], string> = { column: 'property', table: 'type', view: 'type', schema: 'namespace', alias: 'variable', cte: 'variable', function: 'function', keyword: 'keyword' }
 
@@ -53,7 +30,14 @@ function source(dialect: Dialect, catalog: () => Completions | undefined) {
   }
 }
 
-export function createEditor(parent: HTMLElement, text: string, dialect: Dialect, catalog: () => Completions | undefined, commands: () => Commands): Editor {
+export interface Made extends Editor {
+  setReadOnly(on: boolean): void
+  /** Goes on where a plain text field stood: its selection, its place, the focus, a key that only the editor knows. */
+  takeOver(from: { anchor: number; head: number; top: number; focus: boolean; key: KeyboardEvent | null }): void
+  destroy(): void
+}
+
+export function createEditor(parent: HTMLElement, text: string, dialect: Dialect, catalog: () => Completions | undefined, commands: () => Commands): Made {
   const { field, extension } = marks(dialect, t.query.willRun)
   const locked = new Compartment()
   // What is being proposed would lie over the result: it goes, and so does what is still looked for.
@@ -68,6 +52,7 @@ export function createEditor(parent: HTMLElement, text: string, dialect: Dialect
         { key: 'Mod-Shift-Enter', run: run((c) => c.runAll()) },
         { key: 'Mod-.', run: run((c) => c.cancel()) },
         { key: 'Mod-s', run: run((c) => c.save()), preventDefault: true },
+        { key: 'Mod-e', run: run((c) => c.explain()), preventDefault: true },
         { key: 'Mod-Shift-f', run: run((c) => c.format()), preventDefault: true },
       ]),
       extension, lineNumbers(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(),
@@ -106,6 +91,12 @@ export function createEditor(parent: HTMLElement, text: string, dialect: Dialect
     unmark: () => view.dispatch(setDiagnostics(view.state, [])),
     setReadOnly: (on) => view.dispatch({ effects: locked.reconfigure(readOnly(on)) }),
     focus: () => view.focus(),
+    takeOver: ({ anchor, head, top, focus, key }) => {
+      view.dispatch({ selection: { anchor, head } })
+      if (focus) view.focus()
+      view.scrollDOM.scrollTop = top
+      if (key) view.contentDOM.dispatchEvent(new KeyboardEvent('keydown', key))
+    },
     destroy: () => view.destroy(),
   }
 }

@@ -12,10 +12,6 @@ const spec: SQLDialectSpec = {
 
 const Redshift = SQLDialect.define(spec)
 
-export function dialectOf(name: string): Dialect {
-  return /redshift/i.test(name) ? 'redshift' : 'postgres'
-}
-
 export function highlightDialect(dialect: Dialect): SQLDialect {
   return dialect === 'redshift' ? Redshift : PostgreSQL
 }

@@ -1,14 +1,14 @@
 import { Link } from '@tanstack/react-router'
 import { ArrowRight, BookOpen, FileText, Play, Plug, SquareTerminal, Star } from 'lucide-react'
-import type { UseQueryResult } from '@tanstack/react-query'
+import { useQuery, type UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { query } from '../api/client'
+import { query, request } from '../api/client'
 import { useCompletions, useItems, useMe } from '../api/hooks'
-import type { Completions, Query, Run } from '../api/types'
+import type { Explanation, Query, Run } from '../api/types'
 import { short } from '../base'
 import { duration, oneLine, rowCount } from '../format'
 import { Empty, Failure, Skeleton, StateDot, Time, useTitle } from '../parts'
-import { quoteName } from '../sql/complete'
+import { samples } from '../sql/sample'
 import { t } from '../strings'
 
 export function Home() {
@@ -18,10 +18,9 @@ export function Home() {
   const drafts = useItems<Query>(['queries', 'drafts'], '/queries' + query({ draft: true, mine: true, limit: 5 }))
   const starred = useItems<Query>(['queries', 'starred'], '/queries' + query({ starred: true, limit: 6 }))
   const runs = useItems<Run>(['runs', 'mine', 10], '/runs' + query({ submitter: 'me', limit: 10 }))
-  const catalog = useCompletions(target?.name)
   const fresh = drafts.data?.length === 0 && runs.data?.length === 0
   if (me && !target) return <div className="page home"><h1 className="hidden">{t.home.title}</h1><Empty title={t.home.noTarget(me.login)} /></div>
-  if (fresh && me) return <Welcome name={me.name || me.login} catalog={catalog.data} />
+  if (fresh && me) return <Welcome name={me.name || me.login} target={target?.name} />
   return (
     <div className="page home">
       <h1 className="hidden">{t.home.title}</h1>
@@ -74,15 +73,21 @@ function Section<T>({ title, result, none, more, children }: { title: string; re
   )
 }
 
-function sample(catalog: Completions | undefined): string {
-  const schema = catalog?.schemas.find((s) => catalog.search_path.includes(s.name) && s.tables.length > 0) ?? catalog?.schemas.find((s) => s.tables.length > 0)
-  const table = schema?.tables[0]
-  return schema && table ? `select *\nfrom ${quoteName(schema.name)}.${quoteName(table.name)}\nlimit 100` : 'select current_user, now()'
+/** The first sample that the policy lets run; one question about all of them, and nothing runs. */
+function useSample(target: string | undefined): string {
+  const catalog = useCompletions(target)
+  const offered = samples(catalog.data)
+  const verdicts = useQuery({
+    queryKey: ['sample', target, offered], enabled: offered.length > 1, staleTime: Infinity, retry: false,
+    queryFn: ({ signal }) => request<Explanation>('POST', '/explain', { body: { target, sql: offered.join(';\n') }, signal }).then((a) => a.data.statements.map((s) => s.verdict)),
+  })
+  return offered.find((_, i) => verdicts.data?.[i] !== 'deny') ?? 'select current_user, now()'
 }
 
-function Welcome({ name, catalog }: { name: string; catalog: Completions | undefined }) {
+function Welcome({ name, target }: { name: string; target: string | undefined }) {
+  const sql = useSample(target)
   const cards: [ReactNode, string, string, string, ReactNode][] = [
-    [<Play key="i" size={20} aria-hidden="true" />, t.home.sample, t.home.sampleText, t.home.sampleGo, <Link key="l" to="/new" search={{ sql: sample(catalog) } as object} className="button primary"><span>{t.home.sampleGo}</span></Link>],
+    [<Play key="i" size={20} aria-hidden="true" />, t.home.sample, t.home.sampleText, t.home.sampleGo, <Link key="l" to="/new" search={{ sql } as object} className="button primary"><span>{t.home.sampleGo}</span></Link>],
     [<Plug key="i" size={20} aria-hidden="true" />, t.home.tool, t.home.toolText, t.home.toolGo, <Link key="l" to="/connect" className="button"><span>{t.home.toolGo}</span></Link>],
     [<BookOpen key="i" size={20} aria-hidden="true" />, t.home.others, t.home.othersText, t.home.othersGo, <Link key="l" to="/library" className="button"><span>{t.home.othersGo}</span></Link>],
   ]

@@ -31,16 +31,16 @@ export function People() {
   )
 }
 
-interface TableProps<T> { result: { data: T[] | undefined; isPending: boolean; isError: boolean; error: unknown; refetch: () => unknown }; heads: string[]; children: (item: T) => ReactNode }
+interface TableProps<T> { result: { data: T[] | undefined; isPending: boolean; isError: boolean; error: unknown; refetch: () => unknown }; heads: string[]; wide?: string[]; children: (item: T) => ReactNode }
 
-function List<T>({ result, heads, children }: TableProps<T>) {
+function List<T>({ result, heads, wide = [], children }: TableProps<T>) {
   if (result.isPending) return <Skeleton rows={5} />
   if (result.isError) return <Failure error={result.error} onRetry={() => void result.refetch()} />
   if (!result.data?.length) return <Empty title={names.empty} />
   return (
     <div className="table-wrap">
       <table className="table rows">
-        <thead><tr>{heads.map((h, i) => <th key={i} scope="col">{h || <span className="hidden">{t.more}</span>}</th>)}</tr></thead>
+        <thead><tr>{heads.map((h, i) => <th key={i} scope="col" className={wide.includes(h) ? 'wide-only' : undefined}>{h || <span className="hidden">{t.more}</span>}</th>)}</tr></thead>
         <tbody>{result.data.map(children)}</tbody>
       </table>
     </div>
@@ -86,14 +86,14 @@ function Persons() {
           <Input label={names.teams} hint={t.query.saveTags} value={form.teams} onChange={set('teams')} />
         </Add>
       </div>
-      <List result={list} heads={[names.login, names.name, names.teams, names.state, t.connect.lastUsed, '']}>
+      <List result={list} heads={[names.login, names.name, names.teams, names.state, t.connect.lastUsed, '']} wide={[names.teams, t.connect.lastUsed]}>
         {(p) => (
           <tr key={p.id}>
             <td className="mono">{p.login}</td>
             <td>{p.name}<span className="row-sub">{p.email}</span></td>
-            <td>{p.teams.map((x) => <Badge key={x}>{x}</Badge>)}</td>
+            <td className="wide-only">{p.teams.map((x) => <Badge key={x}>{x}</Badge>)}</td>
             <td>{p.disabled ? <Badge tone="bad">{names.disabled}</Badge> : <Badge tone="good">{names.active}</Badge>}</td>
-            <td><Time at={p.last_seen} /></td>
+            <td className="wide-only"><Time at={p.last_seen} /></td>
             <td className="tight">
               <Menu
                 trigger={<Button small look="quiet" aria-label={names.actions(p.login)} icon={<Ellipsis size={16} aria-hidden="true" />} />}
@@ -175,10 +175,10 @@ function Services() {
           <Input label={names.description} value={form.description} onChange={(e) => setForm({ ...form, description: e.target.value })} />
         </Add>
       </div>
-      <List result={list} heads={[names.name, names.team, names.description, '']}>
+      <List result={list} heads={[names.name, names.team, names.description, '']} wide={[names.description]}>
         {(s) => (
           <tr key={s.id}>
-            <td>{s.name}</td><td>{s.team && <Badge>{s.team}</Badge>}</td><td>{s.description}</td>
+            <td>{s.name}</td><td>{s.team && <Badge>{s.team}</Badge>}</td><td className="wide-only">{s.description}</td>
             <td className="tight"><Button small look="quiet" aria-label={`${t.delete} ${s.name}`} icon={<Trash2 size={14} aria-hidden="true" />} onClick={() => remove.mutate(s.id)} /></td>
           </tr>
         )}
@@ -224,10 +224,10 @@ function Grants() {
           {form.warehouse_login && <Input label={names.warehousePassword} hint={names.warehousePasswordHint} type="password" autoComplete="new-password" value={form.warehouse_password} onChange={set('warehouse_password')} />}
         </Add>
       </div>
-      <List result={list} heads={[names.principal, names.target, names.role, names.warehouseLogin, '']}>
+      <List result={list} heads={[names.principal, names.target, names.role, names.warehouseLogin, '']} wide={[names.target]}>
         {(g) => (
           <tr key={g.id}>
-            <td>{who(g)}</td><td>{g.target}</td><td><Badge tone={g.role === 'member' ? 'plain' : 'info'}>{g.role}</Badge></td><td className="mono">{g.warehouse_login ?? t.none}</td>
+            <td>{who(g)}</td><td className="wide-only">{g.target}</td><td><Badge tone={g.role === 'member' ? 'plain' : 'info'}>{g.role}</Badge></td><td className="mono">{g.warehouse_login ?? t.none}</td>
             <td className="tight"><Button small look="quiet" aria-label={`${t.delete} ${who(g)} ${g.role}`} icon={<Trash2 size={14} aria-hidden="true" />} onClick={() => remove.mutate(g.id)} /></td>
           </tr>
         )}

@@ -28,8 +28,9 @@ export const Button = forwardRef<HTMLButtonElement, ButtonProps>(function Button
 
 interface FieldProps { label: string; hint?: string; hideLabel?: boolean }
 
-export const Input = forwardRef<HTMLInputElement, FieldProps & InputHTMLAttributes<HTMLInputElement>>(function Input({ label, hint, hideLabel, className, ...rest }, ref) {
-  const id = useId()
+export const Input = forwardRef<HTMLInputElement, FieldProps & InputHTMLAttributes<HTMLInputElement>>(function Input({ label, hint, hideLabel, className, id: given, ...rest }, ref) {
+  const own = useId()
+  const id = given ?? own
   return (
     <div className={cx('field', className)}>
       <label htmlFor={id} className={hideLabel ? 'hidden' : undefined}>{label}</label>
@@ -39,8 +40,9 @@ export const Input = forwardRef<HTMLInputElement, FieldProps & InputHTMLAttribut
   )
 })
 
-export function Select({ label, hint, hideLabel, className, children, ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
-  const id = useId()
+export function Select({ label, hint, hideLabel, className, id: given, children, ...rest }: FieldProps & SelectHTMLAttributes<HTMLSelectElement>) {
+  const own = useId()
+  const id = given ?? own
   return (
     <div className={cx('field', className)}>
       <label htmlFor={id} className={hideLabel ? 'hidden' : undefined}>{label}</label>

@@ -20,7 +20,7 @@ function Form({ query, teams, suggested, busy, onSave, onOpen }: { query: Query 
   const [team, setTeam] = useState(query?.team ?? '')
   return (
     <form className="stack" onSubmit={(e) => { e.preventDefault(); onSave({ title: title.trim(), description, tags: [...new Set(tags.split(',').map((x) => x.trim()).filter(Boolean))], team: team || null }) }}>
-      <Input label={t.query.saveName} value={title} required maxLength={200} autoFocus onChange={(e) => setTitle(e.target.value)} />
+      <Input label={t.query.saveName} value={title} required maxLength={200} autoFocus onFocus={(e) => e.target.select()} onChange={(e) => setTitle(e.target.value)} />
       <Input label={t.query.description} value={description} maxLength={2000} onChange={(e) => setDescription(e.target.value)} />
       <Input label={t.query.saveTags} value={tags} onChange={(e) => setTags(e.target.value)} />
       <Select label={t.query.saveTeam} value={team} onChange={(e) => setTeam(e.target.value)}>

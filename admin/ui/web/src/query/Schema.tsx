@@ -36,12 +36,20 @@ export function nodesOf(data: Completions, open: ReadonlySet<string>, search: st
   return out
 }
 
+/** What is open at first: the schema whose tables need no prefix, else the one with most tables. */
+export function firstOpen(data: Completions | undefined): Set<string> {
+  const filled = data?.schemas.filter((s) => s.tables.length > 0) ?? []
+  const near = data?.search_path.find((name) => filled.some((s) => s.name === name))
+  const first = near ?? filled.toSorted((a, b) => b.tables.length - a.tables.length)[0]?.name
+  return new Set(first === undefined ? [] : [first])
+}
+
 export function Schema({ target, onInsert }: { target: string | undefined; onInsert: (text: string) => void }) {
   const catalog = useCompletions(target)
   const [search, setSearch] = useState('')
   const [toggled, setToggled] = useState<ReadonlySet<string> | null>(null)
   const data = catalog.data
-  const open = useMemo(() => toggled ?? new Set(data?.search_path.slice(0, 1) ?? []), [toggled, data])
+  const open = useMemo(() => toggled ?? firstOpen(data), [toggled, data])
   const nodes = useMemo(() => (data ? nodesOf(data, open, search) : []), [data, open, search])
   const toggle = (key: string) => setToggled(() => {
     const next = new Set(open)

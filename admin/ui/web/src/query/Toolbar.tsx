@@ -9,7 +9,7 @@ const offered = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 interface Props {
   active: boolean; stopping: boolean; canCancel: boolean; target: Target | undefined; readOnly: boolean
   access: 'read_only' | 'read_write'; onAccess: (a: 'read_only' | 'read_write') => void; maxRows: number; onMaxRows: (n: number) => void
-  onRun: () => void; onRunAll: () => void; onCancel: () => void; onFormat: () => void
+  onRun: () => void; onRunAll: () => void; onExplain: () => void; onCancel: () => void; onFormat: () => void
 }
 
 export function Toolbar(p: Props) {
@@ -22,7 +22,7 @@ export function Toolbar(p: Props) {
           <Button look="primary" icon={<Play size={13} aria-hidden="true" />} disabled={!p.target} onClick={p.onRun} title={`${t.query.runHint} (${keys('mod+Enter')})`}>{t.query.run}</Button>
           <Menu
             trigger={<Button look="primary" aria-label={t.query.runMore} disabled={!p.target} icon={<ChevronDown size={14} aria-hidden="true" />} />}
-            items={[{ label: t.query.runHint, keys: keys('mod+Enter'), onSelect: p.onRun }, { label: t.query.runAll, keys: keys('mod+Shift+Enter'), onSelect: p.onRunAll }]}
+            items={[{ label: t.query.runHint, keys: keys('mod+Enter'), onSelect: p.onRun }, { label: t.query.runAll, keys: keys('mod+Shift+Enter'), onSelect: p.onRunAll }, null, { label: t.query.explainHint, keys: keys('mod+E'), onSelect: p.onExplain }]}
           />
         </span>
       )}

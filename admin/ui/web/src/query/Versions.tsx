@@ -1,48 +1,107 @@
-import { useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { Rocket } from 'lucide-react'
 import { useMemo, useState } from 'react'
-import { get } from '../api/client'
-import { itemsOf } from '../api/hooks'
-import type { List, QueryVersion } from '../api/types'
-import { Button, cx, Empty, Failure, Loading, Modal, Time } from '../parts'
+import { get, send } from '../api/client'
+import { itemsOf, useItems } from '../api/hooks'
+import type { List, Query, QueryVersion, Service } from '../api/types'
+import { Badge, Button, cx, Empty, Failure, Loading, Menu, Modal, Time } from '../parts'
+import { toast } from '../parts/toast'
 import { diffLines } from '../sql/diff'
 import { t } from '../strings'
 
-export function Versions({ open, onOpen, id, text, canEdit, onRestore }: { open: boolean; onOpen: (open: boolean) => void; id: string; text: () => string; canEdit: boolean; onRestore: (v: QueryVersion) => void }) {
-  const list = useQuery({ queryKey: ['versions', id], enabled: open, queryFn: async ({ signal }) => itemsOf(await get<List<QueryVersion> | QueryVersion[]>(`/queries/${id}/versions`, { signal })) })
+interface Props { open: boolean; onOpen: (open: boolean) => void; query: Query; text: () => string; canEdit: boolean; onRestore: (v: QueryVersion) => void; onReleased: (q: Query) => void }
+
+/** What was saved, which service runs which of it, and the way back or into a service. */
+export function Versions({ open, onOpen, query, text, canEdit, onRestore, onReleased }: Props) {
+  const list = useQuery({ queryKey: ['versions', query.id], enabled: open, queryFn: async ({ signal }) => itemsOf(await get<List<QueryVersion> | QueryVersion[]>(`/queries/${query.id}/versions`, { signal })) })
+  // Those that I hold: only they can be released to.
+  const services = useItems<Service>(['services', 'held'], '/services', open)
   const [chosen, setChosen] = useState<number | null>(null)
+  const [service, setService] = useState<Service | null>(null)
   const version = list.data?.find((v) => v.version === chosen) ?? list.data?.[0]
+  const nameOf = (id: string) => services.data?.find((s) => s.id === id)?.name ?? id
+  const release = useMutation({
+    mutationFn: ({ to, n }: { to: Service; n: number }) => send<Query>('POST', `/queries/${query.id}/release`, { version: n, service: to.id }),
+    onSuccess: (q, { to, n }) => { setService(null); onReleased(q); toast(t.query.releaseDone(n, to.name)) },
+    onError: (err) => toast(err.message, 'bad'),
+  })
+  const toggle = (on: boolean) => { if (!on) setService(null); onOpen(on) }
+  const held = services.data ?? []
   return (
-    <Modal open={open} onOpen={onOpen} title={t.query.versions} wide>
+    <Modal open={open} onOpen={toggle} title={service && version ? t.query.releaseTitle(version.version, service.name) : t.query.versions} wide>
       {list.isPending && <Loading />}
       {list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
       {list.data?.length === 0 && <Empty title={t.query.versionsNone} />}
-      {version && (
-        <div className="versions">
-          <ul className="plain-list" aria-label={t.query.versions}>
-            {list.data?.map((v) => (
-              <li key={v.version}>
-                <button type="button" className={cx('version', v === version && 'on')} aria-pressed={v === version} onClick={() => setChosen(v.version)}>
-                  <b>{t.query.version(v.version)}</b>
-                  <span className="faint">{typeof v.by === 'string' ? v.by : v.by.name || v.by.login} · <Time at={v.at} /></span>
-                </button>
-              </li>
-            ))}
-          </ul>
-          <Diff before={version.sql} after={text()} />
-        </div>
+      {version && service && list.data && (
+        <Release version={version} from={list.data.find((v) => v.version === releasedTo(query, service))} service={service} busy={release.isPending} onBack={() => setService(null)} onYes={() => release.mutate({ to: service, n: version.version })} />
       )}
-      {version && canEdit && <footer className="modal-foot"><Button look="primary" onClick={() => { onRestore(version); onOpen(false) }}>{t.query.restore}</Button></footer>}
+      {version && !service && (
+        <>
+          <div className="versions">
+            <ul className="plain-list" aria-label={t.query.versions}>
+              {list.data?.map((v) => (
+                <li key={v.version}>
+                  <button type="button" className={cx('version', v === version && 'on')} aria-pressed={v === version} onClick={() => setChosen(v.version)}>
+                    <b>{t.query.version(v.version)}</b>
+                    <span className="faint">{typeof v.by === 'string' ? v.by : v.by.name || v.by.login} · <Time at={v.at} /></span>
+                    {query.released.filter((r) => r.version === v.version).map((r) => <Badge key={r.service} tone="good" title={t.query.releasedBy(r.by)} icon={<Rocket size={11} aria-hidden="true" />}>{t.query.released(nameOf(r.service))}</Badge>)}
+                  </button>
+                </li>
+              ))}
+            </ul>
+            <Diff before={version.sql} after={text()} label={t.query.diffWithNow} />
+          </div>
+          <footer className="modal-foot">
+            {held.length > 0 && (
+              <Menu
+                trigger={<Button icon={<Rocket size={14} aria-hidden="true" />}>{t.query.releaseTo}</Button>}
+                items={held.map((s) => ({ label: s.name, onSelect: () => setService(s) }))}
+              />
+            )}
+            {canEdit && <Button look="primary" onClick={() => { onRestore(version); toggle(false) }}>{t.query.restore}</Button>}
+          </footer>
+        </>
+      )}
     </Modal>
   )
 }
 
-function Diff({ before, after }: { before: string; after: string }) {
-  const lines = useMemo(() => diffLines(before, after), [before, after])
+function releasedTo(query: Query, service: Service): number | undefined {
+  return query.released.find((r) => r.service === service.id)?.version
+}
+
+/** What would change for the service, and the question whether it shall. */
+function Release({ version, from, service, busy, onBack, onYes }: { version: QueryVersion; from: QueryVersion | undefined; service: Service; busy: boolean; onBack: () => void; onYes: () => void }) {
+  const same = from?.version === version.version
+  return (
+    <>
+      <p className="modal-lead">{same ? t.query.releaseSame(version.version, service.name) : from ? t.query.releaseFrom(from.version, service.name) : t.query.releaseFirst(service.name)}</p>
+      <Diff before={from ? wholeOf(from) : ''} after={wholeOf(version)} label={t.query.releaseDiff} />
+      <footer className="modal-foot">
+        <Button onClick={onBack}>{t.cancel}</Button>
+        <Button look="primary" disabled={busy || same} icon={<Rocket size={14} aria-hidden="true" />} onClick={onYes}>{t.query.release(version.version)}</Button>
+      </footer>
+    </>
+  )
+}
+
+/** All of a version that decides what runs: the text, and what its parameters may be. */
+export function wholeOf(v: Pick<QueryVersion, 'sql' | 'params'>): string {
+  const params = v.params.map((p) => {
+    const preset = p.default === null || p.default === undefined ? '' : `, begins with ${JSON.stringify(p.default)}`
+    const choices = p.choices?.length ? `, one of ${JSON.stringify(p.choices)}` : ''
+    return `:${p.name} ${p.type}${preset}${choices}`
+  })
+  return [v.sql, ...(params.length > 0 ? ['', ...params] : [])].join('\n')
+}
+
+function Diff({ before, after, label }: { before: string; after: string; label: string }) {
+  const lines = useMemo(() => (before === '' ? after.split('\n').map((text) => ({ kind: 'added' as const, text })) : diffLines(before, after)), [before, after])
   const same = lines.every((l) => l.kind === 'same')
   return (
     <div className="diff-box">
-      <p className="hint">{same ? t.query.diffSame : t.query.diffWithNow}</p>
-      <div className="diff" tabIndex={0} role="region" aria-label={t.query.diffWithNow}>
+      <p className="hint">{same ? t.query.diffSame : label}</p>
+      <div className="diff" tabIndex={0} role="region" aria-label={label}>
         {lines.map((l, i) => (
           <div key={i} className={l.kind}>
             <span className="sign" aria-hidden="true">{l.kind === 'removed' ? '−' : l.kind === 'added' ? '+' : ' '}</span>

@@ -38,20 +38,22 @@ function writeRescue(id: string, work: Working): void {
 interface Options {
   query: Query | null
   target: string
+  /** Whose working copies this person has on the server. */
+  owner: string
   /** Called when the first words of a new text made a draft. */
   onDraft: (q: Query) => void
 }
 
 /** Keeps what is written. A text of somebody else, or none yet, becomes a draft of one's own. */
-export function useAutosave({ query, target, onDraft }: Options) {
+export function useAutosave({ query, target, owner, onDraft }: Options) {
   const client = useQueryClient()
   const [state, setState] = useState<SaveState>('clean')
   const current = useRef<Query | null>(query)
   const pending = useRef<Working | null>(null)
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const busy = useRef<Promise<void> | null>(null)
-  const callbacks = useRef({ target, onDraft })
-  useEffect(() => { callbacks.current = { target, onDraft } })
+  const callbacks = useRef({ target, owner, onDraft })
+  useEffect(() => { callbacks.current = { target, owner, onDraft } })
 
   const put = useCallback((q: Query) => {
     current.current = q
@@ -67,7 +69,7 @@ export function useAutosave({ query, target, onDraft }: Options) {
     try {
       if (!q || !q.can.edit) {
         if (work.sql.trim() === '') { setState('clean'); return }
-        const made = await request<Query>('POST', '/queries', { body: { title: q ? q.title : '', sql: work.sql, params: work.params, draft: true, target: callbacks.current.target } })
+        const made = await request<Query>('POST', '/queries', { body: { title: q ? q.title : '', sql: work.sql, params: work.params, chart: work.chart, draft: true, target: callbacks.current.target } })
         put(made.data)
         dropRescue(q?.id ?? 'new')
         callbacks.current.onDraft(made.data)
@@ -95,8 +97,11 @@ export function useAutosave({ query, target, onDraft }: Options) {
   useEffect(() => { flushRef.current = flush }, [flush])
 
   const change = useCallback((work: Working) => {
+    const q = current.current
+    writeRescue(q?.id ?? 'new', work)
+    // A query of one's team has one working copy, its owner's: mine stays in this browser until it is saved.
+    if (q?.can.edit && q.owner.id !== callbacks.current.owner) return
     pending.current = work
-    writeRescue(current.current?.id ?? 'new', work)
     setState((s) => (s === 'conflict' ? s : 'dirty'))
     clearTimeout(timer.current)
     timer.current = setTimeout(() => void flushRef.current(), quiet)
@@ -107,8 +112,12 @@ export function useAutosave({ query, target, onDraft }: Options) {
     const q = current.current
     if (!q) return
     put((await request<Query>('GET', `/queries/${q.id}`)).data)
+    if (!pending.current) setState('clean')
     await flushRef.current()
   }, [put])
+
+  /** Somebody else's revision was met by a save. */
+  const conflict = useCallback(() => setState('conflict'), [])
 
   const discard = useCallback(() => {
     pending.current = null
@@ -119,5 +128,5 @@ export function useAutosave({ query, target, onDraft }: Options) {
 
   useEffect(() => () => { void flushRef.current() }, [])
 
-  return { state, change, flush, overwrite, discard, put, current }
+  return { state, change, flush, overwrite, conflict, discard, put, current }
 }

@@ -3,7 +3,7 @@ import { Tabs } from 'radix-ui'
 import { lazy, Suspense, useMemo, useState, type ReactNode } from 'react'
 import { finished } from '../api/run'
 import type { ChartSpec, Run, RunStatement, Truncated } from '../api/types'
-import { guess, parseSpec } from '../chart/guess'
+import { fitSpec, guess, parseSpec } from '../chart/guess'
 import { bytes, count, duration, rowCount } from '../format'
 import { ResultGrid } from '../grid/ResultGrid'
 import { Bar, cx, Empty, Loading } from '../parts'
@@ -13,12 +13,16 @@ import { Notices, RunTrouble } from './Trouble'
 
 const ChartPanel = lazy(() => import('../chart/ChartPanel').then((m) => ({ default: m.ChartPanel })))
 
-export interface View { kind: 'table' | 'chart'; statement: number; chart?: string | undefined; rows?: string | undefined }
+/** How one looks at a run; where nothing is said of the kind, a chart that was kept is shown. */
+export interface View { kind: 'table' | 'chart' | null; statement: number; chart?: string | undefined; rows?: string | undefined }
 
 interface Props {
   run: Run
   view: View
   onView: (view: View) => void
+  /** The chart that was kept with the query, and what keeps another. */
+  kept?: ChartSpec | null
+  onChart?: (spec: ChartSpec) => void
   /** What stands at the right of the tabs. */
   actions?: ReactNode
   limit?: ReactNode
@@ -27,7 +31,7 @@ interface Props {
 }
 
 /** What a run came to: one tab per statement, a table and a chart of its rows. */
-export function Results({ run, view, onView, actions, limit, ownCancel = false }: Props) {
+export function Results({ run, view, onView, kept, onChart, actions, limit, ownCancel = false }: Props) {
   const statements = run.statements
   const chosen = statements[view.statement] ?? statements[0]
   return (
@@ -47,7 +51,7 @@ export function Results({ run, view, onView, actions, limit, ownCancel = false }
           {statements.map((s) => <Tabs.Content key={s.index} value={String(s.index)} className="hidden" tabIndex={-1} />)}
         </Tabs.Root>
       )}
-      {chosen && <OneResult key={chosen.index} run={run} statement={chosen} view={view} onView={onView} actions={actions} limit={limit} />}
+      {chosen && <OneResult key={chosen.index} run={run} statement={chosen} view={view} onView={onView} kept={kept ?? null} {...(onChart ? { onChart } : {})} actions={actions} limit={limit} />}
       {!chosen && run.error && <RunTrouble error={run.error} run={run} />}
     </div>
   )
@@ -59,13 +63,15 @@ function brief(s: RunStatement): string {
   return t.run.statementStates[s.state]
 }
 
-function OneResult({ run, statement, view, onView, actions, limit }: Props & { statement: RunStatement }) {
+function OneResult({ run, statement, view, onView, kept, onChart, actions, limit }: Props & { statement: RunStatement }) {
   const { result } = statement
   const error = statement.error ?? (run.error && (run.error.statement === statement.index || run.error.statement === null) ? run.error : null)
   const [spec, setSpec] = useState<ChartSpec | null>(null)
   const columns = result?.columns
-  const shown = useMemo(() => spec ?? (columns ? (parseSpec(view.chart, columns) ?? guess(columns, result.row_count)) : null), [spec, columns, view.chart, result])
-  if (error) return <><RunTrouble error={error} run={run} /><Notices notices={statement.notices} /></>
+  const own = useMemo(() => (columns ? fitSpec(kept, columns) : null), [kept, columns])
+  const shown = useMemo(() => (columns ? (fitSpec(spec, columns) ?? parseSpec(view.chart, columns) ?? own ?? guess(columns, result.row_count)) : null), [spec, columns, view.chart, own, result])
+  const kind = view.kind ?? (own ? 'chart' : 'table')
+  if (error) return <><RunTrouble error={error} run={run} />{finished(run) && actions && <div className="trouble-actions">{actions}</div>}<Notices notices={statement.notices} /></>
   // Rows are kept when the run has ended, also those of a statement that ended before.
   if (!finished(run)) return <div className="results-wait" />
   if (!result) {
@@ -80,7 +86,7 @@ function OneResult({ run, statement, view, onView, actions, limit }: Props & { s
     )
   }
   return (
-    <Tabs.Root className="one-result" value={view.kind} onValueChange={(v) => onView({ ...view, statement: statement.index, kind: v as View['kind'] })}>
+    <Tabs.Root className="one-result" value={kind} onValueChange={(v) => onView({ ...view, statement: statement.index, kind: v as View['kind'] })}>
       <div className="result-bar">
         <Tabs.List className="tabs" aria-label={t.run.title}>
           <Tabs.Trigger className="tab" value="table"><Table2 size={14} aria-hidden="true" />{t.run.table}</Tabs.Trigger>
@@ -101,7 +107,7 @@ function OneResult({ run, statement, view, onView, actions, limit }: Props & { s
       </Tabs.Content>
       <Tabs.Content value="chart" className="tab-body" tabIndex={-1}>
         <Suspense fallback={<Loading />}>
-          {shown && <ChartPanel runId={run.id} statement={statement.index} columns={result.columns} rowCount={result.row_count} spec={shown} onSpec={(s) => { setSpec(s); onView({ ...view, kind: 'chart', statement: statement.index, chart: JSON.stringify(s) }) }} />}
+          {shown && <ChartPanel runId={run.id} statement={statement.index} columns={result.columns} rowCount={result.row_count} spec={shown} onSpec={(s) => { setSpec(s); onView({ ...view, kind: 'chart', statement: statement.index, chart: JSON.stringify(s) }); onChart?.(s) }} />}
         </Suspense>
       </Tabs.Content>
     </Tabs.Root>

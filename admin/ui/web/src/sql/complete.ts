@@ -16,6 +16,12 @@ const reserved = new Set([
   'end', 'distinct', 'union', 'all', 'except', 'intersect', 'with', 'table', 'create', 'asc', 'desc', 'cast', 'true', 'false', 'any', 'user', 'default', 'check', 'primary', 'references', 'to', 'do', 'for', 'grant', 'tag',
 ])
 
+const known = new Set([...keywords, ...reserved])
+
+export function isKeyword(word: string): boolean {
+  return known.has(word.toLowerCase())
+}
+
 /** A name as it must be typed to be read back as itself. */
 export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_$]*$/.test(name) && !reserved.has(name) ? name : '"' + name.replaceAll('"', '""') + '"'

@@ -7,6 +7,11 @@
 
 export type Dialect = 'postgres' | 'redshift'
 
+/** The dialect of a warehouse, by the name the office gives it. */
+export function dialectOf(name: string): Dialect {
+  return /redshift/i.test(name) ? 'redshift' : 'postgres'
+}
+
 export interface Mode {
   dialect: Dialect
   /** A backslash escapes in plain '…' literals (always so on Redshift). */
