@@ -92,6 +92,9 @@ type DirectoryConfig struct {
 	Vault Vault
 	Log   *slog.Logger
 	Now   func() time.Time // nil: time.Now
+	// Lost is told of logins that lost a right since the last look, whoever took
+	// it: another process may have. Nil: nobody is told.
+	Lost func(logins []string)
 
 	Every    time.Duration // between looks for changes of other processes; 0: 3 s
 	MaxStale time.Duration // for which it answers without the store; 0: 15 min

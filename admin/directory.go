@@ -74,6 +74,15 @@ const refreshTime = 10 * time.Second
 
 // Refresh reads the store, if anything changed.
 func (d *Directory) Refresh(ctx context.Context) error {
+	lost, err := d.refresh(ctx)
+	if len(lost) > 0 && d.cfg.Lost != nil {
+		d.cfg.Lost(lost)
+	}
+	return err
+}
+
+// refresh returns the logins that lost a right.
+func (d *Directory) refresh(ctx context.Context) (lost []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTime)
 	defer cancel()
 	d.mu.Lock()
@@ -81,7 +90,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	old := d.snap.Load()
 	at := d.cfg.Now() // before reading: what is written meanwhile is not known
 	var next *snapshot
-	err := d.cfg.Store.View(ctx, func(tx Tx) error {
+	err = d.cfg.Store.View(ctx, func(tx Tx) error {
 		rev, err := tx.Revision(ctx)
 		if err != nil {
 			return err
@@ -98,11 +107,11 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("refresh the directory: %w", err)
+		return nil, fmt.Errorf("refresh the directory: %w", err)
 	}
 	next.at = at
 	d.snap.Store(next)
-	return nil
+	return next.lostSince(old), nil
 }
 
 // Lookup returns the account of a login, ErrNoLogin or ErrStale.

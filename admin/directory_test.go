@@ -356,3 +356,60 @@ func TestCanary(t *testing.T) {
 		}
 	}
 }
+
+// Another process takes rights away: this one hears of it at its next look.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ana := h.person("ana", admin.RoleMember)
+	h.person("bob", admin.RoleMember)
+	team, err := h.AddTeam(t.Context(), h.root, "growth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost []string
+	dir, err := admin.NewDirectory(admin.DirectoryConfig{
+		Store: h.store, Vault: h.vault, Log: discard(), Now: h.clock.Now, Lost: func(logins []string) { lost = append(lost, logins...) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() (out []string) {
+		t.Helper()
+		if err := dir.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		out, lost = lost, nil
+		return out
+	}
+	same(t, "the first look", look(), []string(nil))
+	_, short, err := h.AddDBPassword(t.Context(), ana.Caller, admin.NewDBPassword{Tool: "psql", Hours: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, long, err := h.AddDBPassword(t.Context(), ana.Caller, admin.NewDBPassword{Tool: "psql", Hours: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.AddMember(t.Context(), h.root, team.ID, "ana"); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "what was given", look(), []string(nil))
+	h.clock.advance(2 * time.Hour)
+	h.person("carl", admin.RoleMember) // so that there is something to read
+	same(t, "a password at its hour", look(), []string(nil))
+	code(t, "the short one", h.RevokeDBPassword(t.Context(), ana.Caller, short.ID), admin.NotFound)
+	if err := h.RevokeDBPassword(t.Context(), ana.Caller, long.ID); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "a password taken away", look(), []string{"ana"})
+	if err := h.RemoveMember(t.Context(), h.root, team.ID, "ana"); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "a team", look(), []string{"ana"})
+	if _, err := h.ChangePerson(t.Context(), h.root, ana.Caller.ID, admin.PersonChange{Disabled: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "shut out", look(), []string{"ana"})
+	same(t, "nothing more", look(), []string(nil))
+}

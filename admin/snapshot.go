@@ -38,6 +38,47 @@ type warehouse struct {
 	err      error // ErrSealed
 }
 
+// lostSince returns the logins that had something before and lack it now: the
+// way in, a password before its hour, a team, a role or a warehouse login.
+func (s *snapshot) lostSince(old *snapshot) []string {
+	if old == nil || old.revision == s.revision {
+		return nil
+	}
+	var lost []string
+	for login, was := range old.logins {
+		if is, there := s.logins[login]; !there || is.account.ID != was.account.ID || is.lacks(&was, s.at) {
+			lost = append(lost, login)
+		}
+	}
+	slices.Sort(lost)
+	return lost
+}
+
+// lacks reports whether e lacks something that was there before.
+func (e *entry) lacks(was *entry, now time.Time) bool {
+	if e.account.Disabled && !was.account.Disabled {
+		return true
+	}
+	for _, k := range was.keys {
+		if now.Before(k.expires) && !slices.ContainsFunc(e.keys, func(is key) bool { return is.verifier == k.verifier }) {
+			return true
+		}
+	}
+	for _, g := range was.account.Groups {
+		if !slices.Contains(e.account.Groups, g) {
+			return true
+		}
+	}
+	for target, r := range was.roles {
+		if e.roles[target].rank() < r.rank() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(was.warehouses, func(w warehouse) bool {
+		return !slices.ContainsFunc(e.warehouses, func(is warehouse) bool { return is.target == w.target && is.user == w.user })
+	})
+}
+
 // read reads all there is. A grant never changes, so what was opened stays so.
 func (d *Directory) read(ctx context.Context, tx Tx, old *snapshot) (*snapshot, error) {
 	s := &snapshot{logins: map[string]entry{}, opened: map[string]Secret{}}

@@ -133,11 +133,11 @@ func (o *office) openPeople(ctx context.Context, h *house) (err error) {
 	if o.passwords, err = signin.NewPassword(signin.PasswordConfig{}); err != nil {
 		return err
 	}
-	if o.directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: store, Vault: o.vault, Log: o.log}); err != nil {
+	o.revoker = &officeRevoker{office: o, store: store, log: o.log}
+	if o.directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: store, Vault: o.vault, Lost: o.revoker.lost, Log: o.log}); err != nil {
 		return err
 	}
 	o.seen = newSightings(h.recorder, o)
-	o.revoker = &officeRevoker{office: o, store: store, log: o.log}
 	o.people, err = admin.New(ctx, admin.Config{
 		Store: store, Journal: h.recorder, Vault: o.vault, Passwords: o.passwords, Verifiers: verifiers{},
 		Revoker: o.revoker, Queries: officeQueries{o}, Directory: o.directory, Log: o.log, Recheck: time.Duration(o.cfg.Web.OIDC.Recheck),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -44,6 +45,42 @@ func TestOfficeStandsBy(t *testing.T) {
 		t.Errorf("it knows nobody:\n%s", out)
 	}
 	second.stop()
+}
+
+// A door whose office stands by ends the sessions of whoever loses the right to
+// be there, as that of the office that works does.
+func TestOfficeStandbyDoorRevokes(t *testing.T) {
+	t.Parallel()
+	pg := officeWarehouse(t)
+	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE office")
+	file := configFlags(t, fmt.Sprintf("office: {store: %q, key_file: %q}\n", pg.URL(proxytest.Superuser, "office"), filepath.Join(t.TempDir(), "key")))
+	first := serveOfficeAt(t, pg, freeAddress(t), file...)
+	eventually(t, "the first works", func() bool { return strings.Contains(first.log.String(), "the office works on the store") })
+	second := serveOfficeAt(t, pg, freeAddress(t), file...)
+	connect := func(login string) *pgx.Conn {
+		u := first.welcome(t, login, "reader", "--admin")
+		var made struct{ Password string }
+		u.must(http.MethodPost, "/db-passwords", map[string]any{"tool": "psql"}, &made)
+		var c *pgx.Conn
+		eventually(t, "the second door knows "+login, func() (ok bool) {
+			var err error
+			c, err = pgx.Connect(t.Context(), "postgres://"+login+":"+made.Password+"@"+second.door+"/postgres?sslmode=disable")
+			return err == nil
+		})
+		t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
+		return c
+	}
+	ann, bob := connect("ann"), connect("bob")
+	first.console("user", "disable", "ann")
+	began := time.Now()
+	eventually(t, "the session at the second door ends", func() bool { _, err := ann.Exec(t.Context(), "SELECT 1"); return err != nil })
+	t.Logf("ended after %s", time.Since(began).Round(time.Millisecond))
+	if d := time.Since(began); d > 5*time.Second && !raceEnabled {
+		t.Errorf("it lived on for %s", d)
+	}
+	if _, err := bob.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Errorf("who stands by it: %v", err)
+	}
 }
 
 // An office that was frozen while another took over writes nothing any more: not

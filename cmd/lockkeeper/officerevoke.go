@@ -34,7 +34,25 @@ func (r *officeRevoker) Revoke(ids ...string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
 	defer cancel()
-	gone := r.logins(ctx, ids)
+	r.endAtTheDoor(ctx, r.logins(ctx, ids))
+}
+
+// lost ends the sessions at this door of logins that lost a right. An office
+// that stands by learns it so: another server took it, and told its own door.
+func (r *officeRevoker) lost(logins []string) {
+	if r.server == nil || r.office.works() {
+		return // who works on the store was told by Revoke
+	}
+	gone := map[string]bool{}
+	for _, login := range logins {
+		gone[login] = true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
+	defer cancel()
+	r.endAtTheDoor(ctx, gone)
+}
+
+func (r *officeRevoker) endAtTheDoor(ctx context.Context, gone map[string]bool) {
 	if len(gone) == 0 {
 		return
 	}
