@@ -3,16 +3,18 @@ import { Rocket } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { get, send } from '../api/client'
 import { itemsOf, useItems } from '../api/hooks'
-import type { List, Query, QueryVersion, Service } from '../api/types'
+import type { ChartSpec, List, Query, QueryVersion, Service } from '../api/types'
 import { Badge, Button, cx, Empty, Failure, Loading, Menu, Modal, Time } from '../parts'
 import { toast } from '../parts/toast'
 import { diffLines } from '../sql/diff'
 import { t } from '../strings'
 
-interface Props { open: boolean; onOpen: (open: boolean) => void; query: Query; text: () => string; canEdit: boolean; onRestore: (v: QueryVersion) => void; onReleased: (q: Query) => void }
+interface Props { open: boolean; onOpen: (open: boolean) => void; query: Query; now: () => Whole; canEdit: boolean; onRestore: (v: QueryVersion) => void; onReleased: (q: Query) => void }
+
+interface Whole { sql: string; params: QueryVersion['params']; chart: ChartSpec | null }
 
 /** What was saved, which service runs which of it, and the way back or into a service. */
-export function Versions({ open, onOpen, query, text, canEdit, onRestore, onReleased }: Props) {
+export function Versions({ open, onOpen, query, now, canEdit, onRestore, onReleased }: Props) {
   const list = useQuery({ queryKey: ['versions', query.id], enabled: open, queryFn: async ({ signal }) => itemsOf(await get<List<QueryVersion> | QueryVersion[]>(`/queries/${query.id}/versions`, { signal })) })
   // Those that I hold: only they can be released to.
   const services = useItems<Service>(['services', 'held'], '/services', open)
@@ -49,7 +51,7 @@ export function Versions({ open, onOpen, query, text, canEdit, onRestore, onRele
                 </li>
               ))}
             </ul>
-            <Diff before={version.sql} after={text()} label={t.query.diffWithNow} />
+            <Diff before={wholeOf(version, true)} after={wholeOf(now(), true)} label={t.query.diffWithNow} />
           </div>
           <footer className="modal-foot">
             {held.length > 0 && (
@@ -85,14 +87,15 @@ function Release({ version, from, service, busy, onBack, onYes }: { version: Que
   )
 }
 
-/** All of a version that decides what runs: the text, and what its parameters may be. */
-export function wholeOf(v: Pick<QueryVersion, 'sql' | 'params'>): string {
+/** All of a version that decides what runs, the text and what its parameters may be; and if asked its chart. */
+function wholeOf(v: Whole, withChart = false): string {
   const params = v.params.map((p) => {
-    const preset = p.default === null || p.default === undefined ? '' : `, begins with ${JSON.stringify(p.default)}`
-    const choices = p.choices?.length ? `, one of ${JSON.stringify(p.choices)}` : ''
+    const preset = p.default === null || p.default === undefined ? '' : `, ${t.query.diffPreset(JSON.stringify(p.default))}`
+    const choices = p.choices?.length ? `, ${t.query.diffChoices(JSON.stringify(p.choices))}` : ''
     return `:${p.name} ${p.type}${preset}${choices}`
   })
-  return [v.sql, ...(params.length > 0 ? ['', ...params] : [])].join('\n')
+  const more = [...params, ...(withChart && v.chart ? [t.query.diffChart(JSON.stringify(v.chart))] : [])]
+  return [v.sql, ...(more.length > 0 ? ['', ...more] : [])].join('\n')
 }
 
 function Diff({ before, after, label }: { before: string; after: string; label: string }) {

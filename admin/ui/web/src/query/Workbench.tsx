@@ -12,7 +12,7 @@ import { formatSql } from '../editor/format'
 import { oneLine } from '../format'
 import { X } from 'lucide-react'
 import { Tabs } from 'radix-ui'
-import { Bar, Button, Empty, Failure, keys, Skeleton, Time, useTitle } from '../parts'
+import { Bar, Button, Empty, Failure, isMod, keys, Skeleton, Time, useTitle } from '../parts'
 import { toast } from '../parts/toast'
 import type { QuerySearch } from '../pages/QueryPage'
 import { CopyLink, DownloadMenu, MoreActions } from '../run/actions'
@@ -249,7 +249,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
   useEffect(() => {
     const onKey = (e: KeyboardEvent) => {
       if (!(e.ctrlKey || e.metaKey) || e.defaultPrevented) return
-      const act = e.key === 'Enter' ? (e.shiftKey ? runAll : () => runCurrent()) : e.key === '.' ? stop : e.key === 's' ? save : e.key.toLowerCase() === 'f' && e.shiftKey && !version ? format : e.key === 'e' && !e.shiftKey ? explainCurrent : null
+      const act = e.key === 'Enter' ? (e.shiftKey ? runAll : () => runCurrent()) : e.key === '.' ? stop : e.key === 's' ? save : e.key.toLowerCase() === 'f' && e.shiftKey && !version ? format : e.key === 'e' && isMod(e) && !e.shiftKey ? explainCurrent : null
       if (!act || document.querySelector('[role="dialog"]')) return
       e.preventDefault()
       act()
@@ -282,7 +282,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
         <Results
           run={run.data} view={view} onView={onView} kept={chart} {...(keepsChart ? { onChart: draw } : {})} ownCancel
           limit={<Button small onClick={() => { setMaxRows(maxRows * 10); runCurrent(maxRows * 10) }}>{t.run.raiseLimit}</Button>}
-          actions={<><CopyLink run={run.data} /><DownloadMenu run={run.data} statement={view.statement} /><MoreActions run={run.data} /></>}
+          actions={<><CopyLink run={run.data} search={linked(view, chart)} /><DownloadMenu run={run.data} statement={view.statement} /><MoreActions run={run.data} /></>}
         />
       )}
     </>
@@ -341,13 +341,21 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
         </div>
       </div>
       <SaveDialog open={dialog === 'save'} onOpen={(o) => setDialog(o ? 'save' : null)} query={query} teams={me.teams} suggested={oneLine(text).slice(0, 60)} busy={store.isPending} onSave={(v) => store.mutate(v)} />
-      {query && <Versions open={dialog === 'versions'} onOpen={(o) => setDialog(o ? 'versions' : null)} query={query} text={() => editor.current?.text() ?? text} canEdit={version === null} onRestore={bringBack} onReleased={(q) => { saver.put(q); setQuery(q) }} />}
+      {query && <Versions open={dialog === 'versions'} onOpen={(o) => setDialog(o ? 'versions' : null)} query={query} now={() => working(editor.current?.text() ?? text, values, chart)} canEdit={version === null} onRestore={bringBack} onReleased={(q) => { saver.put(q); setQuery(q) }} />}
     </div>
   )
 }
 
 function pick(s: QuerySearch): QuerySearch {
   return s.sql !== undefined ? { sql: s.sql } : {}
+}
+
+/** What the link of a run says of how it is looked at. */
+function linked(view: View, kept: ChartSpec | null): string {
+  const spec = view.chart ?? (kept ? JSON.stringify(kept) : '')
+  const charted = view.kind === 'chart' || (view.kind === null && kept !== null)
+  const out = new URLSearchParams({ ...(view.statement ? { statement: String(view.statement) } : {}), ...(charted ? { chart: spec } : {}) }).toString()
+  return out && '?' + out
 }
 
 /** What a saved query declares, with the values that are in the fields. */
