@@ -183,6 +183,7 @@ type house struct {
 	srv     *proxy.Server
 	engine  *policy.Engine
 	role    string // of the warehouse; also a schema it owns
+	folder  string // of the store, the results and the key
 	journal *journal
 	clock   *clock
 	store   query.Store
@@ -318,6 +319,7 @@ func (h *house) learn() {
 func (h *house) openStore() {
 	t := h.t
 	folder := t.TempDir()
+	h.folder = folder
 	db := must(t, must1(sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(folder, "office.db"), Now: h.clock.now})), nil)
 	t.Cleanup(func() { _ = db.Close() })
 	h.store = sqldb.NewQueries(db)
@@ -359,7 +361,11 @@ func (h *house) start() {
 	}
 	h.t.Cleanup(h.stop)
 	for !h.runs.Ready() {
-		time.Sleep(time.Millisecond) // Run gives no signal: it is a service
+		select {
+		case err := <-done:
+			h.t.Fatalf("Run: %v", err)
+		case <-time.After(time.Millisecond): // Run gives no signal: it is a service
+		}
 	}
 }
 

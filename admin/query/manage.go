@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"unicode/utf8"
 
@@ -150,8 +151,9 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 
 func deleted() error { return admin.Errorf(admin.Gone, "result-expired", "This run was deleted.") }
 
-// Delete destroys a run's rows, SQL and parameters; that it ran stays. A run
-// that goes on is to be cancelled first.
+// Delete destroys the keys of a run, and with them its rows, SQL, parameters,
+// outcome and title, and all copies of them; that it ran stays. A run that goes
+// on is to be cancelled first.
 func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 	rec, st, err := s.find(ctx, c, id)
 	if rec == nil || st != owner && !c.IsAdmin() {
@@ -176,7 +178,8 @@ func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 		if err != nil {
 			return err
 		}
-		now.Deleted, now.RowsKey, now.SQL, now.Params, now.Outcome, now.Bytes = true, nil, nil, nil, nil, 0
+		now.Deleted, now.TextKey, now.RowsKey = true, nil, nil
+		now.SQL, now.Params, now.Outcome, now.Bytes = nil, nil, nil, 0
 		now.Title, now.Tags, now.Origin = "", nil, nil
 		now.Version++
 		return tx.SetRun(ctx, now)
@@ -185,6 +188,10 @@ func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 		return fmt.Errorf("delete the run: %w", err)
 	}
 	s.dropBlobs(ctx, id)
+	s.unpurged.Store(true)
+	if err := s.purge(ctx); err != nil { // the next sweep tries again
+		s.cfg.Log.WarnContext(ctx, "keys of a deleted run may linger in the store's journal", slog.String("run", id), slog.Any("error", err))
+	}
 	return nil
 }
 

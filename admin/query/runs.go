@@ -18,8 +18,10 @@ type Runs struct {
 	types  *typeNames
 	access access
 	pace   pace
+	raw    Store // as it is, with titles sealed: what expires need not be opened
 
-	version atomic.Uint64 // of the lists that are published
+	unpurged atomic.Bool   // keys were destroyed that may linger in the store's files
+	version  atomic.Uint64 // of the lists that are published
 
 	mu     sync.Mutex  // guards what follows
 	launch func(*live) // begins a run's goroutine, within the life of Run; nil: no runs are taken
@@ -38,6 +40,7 @@ func New(cfg Config) (*Runs, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}}
+	s.raw, s.cfg.Store = cfg.Store, titled{cfg.Store, s}
 	s.access = access{cfg: &s.cfg, log: s.cfg.Log}
 	return s, nil
 }
