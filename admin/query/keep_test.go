@@ -443,31 +443,3 @@ func TestRetention(t *testing.T) {
 		}
 	}
 }
-
-// A bound on bytes takes the oldest that are not pinned.
-func TestMakeRoom(t *testing.T) {
-	t.Parallel()
-	narrow := func(c *query.Config) { c.Bounds.EachBytes, c.Bounds.Sweep = 1, time.Hour }
-	t.Run("sqlite", func(t *testing.T) { testMakeRoom(t, build(t, policy.Source{}, narrow)) })
-	t.Run("postgres", func(t *testing.T) { testMakeRoom(t, buildOnPostgres(t, narrow)) })
-}
-
-func testMakeRoom(t *testing.T, h *house) {
-	t.Helper()
-	run := h.run(h.ann, query.Request{SQL: "select 1"})
-	pinned := h.run(h.ann, query.Request{SQL: "select 2"})
-	yes := true
-	if _, err := h.runs.Update(t.Context(), h.ann, pinned.ID, query.Change{Pinned: &yes}); err != nil {
-		t.Fatal(err)
-	}
-	h.stop()
-	h.start() // sweeps
-	for end := time.Now().Add(10 * time.Second); !h.end(h.ann, run.ID).RowsExpired; {
-		if time.Now().After(end) {
-			t.Fatal("no room is made")
-		}
-	}
-	if diff := cmp.Diff([][]string{{"=2"}}, h.rows(h.ann, pinned.ID, 0)); diff != "" {
-		t.Errorf("pinned (-want +got):\n%s", diff)
-	}
-}

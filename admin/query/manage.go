@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/admin"
@@ -115,7 +116,7 @@ func (s *Runs) owned(ctx context.Context, c *admin.Caller, id string) (*Record, 
 	return rec, nil
 }
 
-// Update changes title or pin.
+// Update changes title or pin. It is recorded before it happens.
 func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change) (Run, error) {
 	rec, err := s.owned(ctx, c, id)
 	if err != nil {
@@ -130,6 +131,18 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 		}
 		if rec.Deleted {
 			return deleted()
+		}
+		if ch.Pinned != nil && *ch.Pinned && !rec.Pinned {
+			if err := s.roomToPin(ctx, tx, rec); err != nil {
+				return err
+			}
+		}
+		if what := ch.words(rec); what != "" {
+			e := s.entry(c, audit.KindAdminChange, rec)
+			e.What = what
+			if err := s.journal(ctx, &e); err != nil {
+				return err
+			}
 		}
 		if ch.Title != nil {
 			rec.Title = *ch.Title
@@ -147,6 +160,19 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 		return Run{}, err
 	}
 	return s.view(ctx, c, rec, owner)
+}
+
+// words say what a change does to a run; empty: nothing. A title stays out of
+// the record: it may be a piece of the SQL, and goes with it.
+func (ch *Change) words(rec *Record) string {
+	var out []string
+	if ch.Title != nil && *ch.Title != rec.Title {
+		out = append(out, "name run")
+	}
+	if ch.Pinned != nil && *ch.Pinned != rec.Pinned {
+		out = append(out, map[bool]string{true: "pin run", false: "unpin run"}[*ch.Pinned])
+	}
+	return strings.Join(out, ", ")
 }
 
 func deleted() error { return admin.Errorf(admin.Gone, "result-expired", "This run was deleted.") }

@@ -38,6 +38,8 @@ type RunTx interface {
 	OldestRuns(ctx context.Context, ownerID string, limit int) ([]Record, error)
 	// StoredBytes sums the rows kept of one owner, or of all.
 	StoredBytes(ctx context.Context, ownerID string) (int64, error)
+	// PinnedBytes sums those of them that are pinned.
+	PinnedBytes(ctx context.Context, ownerID string) (int64, error)
 	// FullOwners returns owners whose rows take more than limit bytes.
 	FullOwners(ctx context.Context, limit int64) ([]string, error)
 

@@ -128,7 +128,8 @@ func (s *Runs) makeRoom(ctx context.Context) error {
 	return nil
 }
 
-// makeRoomFor expires rows of one owner, or of all, down to a bound.
+// makeRoomFor expires rows of one owner, or of all, down to a bound. What
+// is pinned stays, also above it.
 func (s *Runs) makeRoomFor(ctx context.Context, owner string, bound int64) error {
 	for {
 		var kept int64
@@ -174,8 +175,7 @@ func (s *Runs) orphans(ctx context.Context) error {
 }
 
 func (s *Runs) orphan(ctx context.Context, info blob.Info) error {
-	name, _, _ := strings.Cut(strings.TrimPrefix(info.Name, blobPrefix), "/")
-	id := admin.PrefixRun + strings.ToUpper(name)
+	id := runOf(info.Name)
 	if s.liveRun(id) != nil {
 		return nil
 	}
@@ -192,6 +192,12 @@ func (s *Runs) orphan(ctx context.Context, info blob.Info) error {
 		return err
 	}
 	return s.cfg.Blobs.Delete(ctx, info.Name)
+}
+
+// runOf is the run that a blob is of.
+func runOf(blobName string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(blobName, blobPrefix), "/")
+	return admin.PrefixRun + strings.ToUpper(name)
 }
 
 func (s *Runs) pruneKeys(ctx context.Context) error {

@@ -103,8 +103,16 @@ func (tx queryTx) OldestRuns(ctx context.Context, ownerID string, limit int) ([]
 }
 
 func (tx queryTx) StoredBytes(ctx context.Context, ownerID string) (int64, error) {
+	return tx.sumBytes(ctx, "", ownerID)
+}
+
+func (tx queryTx) PinnedBytes(ctx context.Context, ownerID string) (int64, error) {
+	return tx.sumBytes(ctx, " AND pinned = 1", ownerID)
+}
+
+func (tx queryTx) sumBytes(ctx context.Context, which, ownerID string) (int64, error) {
 	var n int64
-	err := tx.Row(ctx, "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM runs WHERE rows_key IS NOT NULL AND ($1 = '' OR owner_id = $1)", []any{ownerID}, []any{&n})
+	err := tx.Row(ctx, "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM runs WHERE rows_key IS NOT NULL AND ($1 = '' OR owner_id = $1)"+which, []any{ownerID}, []any{&n})
 	return n, err
 }
 
