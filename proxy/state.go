@@ -103,6 +103,11 @@ type RunStatus struct {
 	// Statement is what runs or waits; its Session is empty when nothing does.
 	// A place in a queue is as old as the last decision: at most a second.
 	Statement StatementInfo
+	// Blocker is the session that holds a lock which this one waits for, by the
+	// last look: its running statement, or one that the warehouse still parses,
+	// which is in no Statement. Nil: none is known. One that is none of ours has
+	// only its PID.
+	Blocker *SessionInfo
 }
 
 // RunStatus returns how a run stands; false: it has no session here.
@@ -113,7 +118,33 @@ func (srv *Server) RunStatus(runID string) (RunStatus, bool) {
 	}
 	var r RunStatus
 	r.Session, r.Statement, _ = s.info()
+	if r.Session.State == stateActive {
+		r.Blocker = srv.blocker(r.Session.PID, r.Session.StateSince)
+	}
 	return r, true
+}
+
+// blocker returns who blocks a backend, by a look since a moment.
+func (srv *Server) blocker(pid uint32, since time.Time) *SessionInfo {
+	now := srv.cfg.Now()
+	srv.locks.mu.Lock()
+	holder, blocked := uint32(0), false
+	if looked := srv.locks.looked; looked.After(since) && now.Sub(looked) < freshLocks {
+		for _, e := range srv.locks.edges {
+			if e.Waiter == pid && (!blocked || !e.Soft) { // rather who has it than who is before in line
+				holder, blocked = e.Holder, true
+			}
+		}
+	}
+	srv.locks.mu.Unlock()
+	if !blocked {
+		return nil
+	}
+	info := SessionInfo{PID: holder}
+	if s := srv.sessions.byPID(holder); holder != 0 && s != nil {
+		info, _, _ = s.info()
+	}
+	return &info
 }
 
 // Version returns the version that Snapshot would have.
@@ -186,6 +217,9 @@ func (st *StatementInfo) show(b *policy.Batch, text bool) {
 	}
 }
 
+// stateActive is the state of a session whose statement the warehouse has.
+const stateActive = "active"
+
 func (s *session) stateLocked() string {
 	switch {
 	case s.inRoom:
@@ -195,7 +229,7 @@ func (s *session) stateLocked() string {
 	}
 	switch s.m.Phase() {
 	case pgstate.Running:
-		return "active"
+		return stateActive
 	case pgstate.CopyWait:
 		return "active: COPY FROM STDIN"
 	case pgstate.IdleUnit, pgstate.Skipping:

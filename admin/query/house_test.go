@@ -68,12 +68,16 @@ type statusPort struct{ srv *proxy.Server }
 
 func (s statusPort) RunStatus(run string) (query.Status, bool) {
 	r, ok := s.srv.RunStatus(run)
-	st := r.Statement
+	st, out := r.Statement, query.Status{}
+	if b := r.Blocker; b != nil {
+		out.Blocked = &query.Holder{User: b.User, Tool: b.Tool}
+	}
 	switch {
 	case !ok || st.Session == "":
-		return query.Status{}, false
+		return out, ok
 	case !st.Started.IsZero():
-		return query.Status{Running: true, Class: st.Class}, true
+		out.Running, out.Class = true, st.Class
+		return out, true
 	}
 	return query.Status{Queued: true, Class: st.Class, Wait: query.Wait{Reason: "slot", Position: &st.Position, Ahead: &st.Ahead, Class: st.Queue, Detail: st.Why}}, true
 }

@@ -58,7 +58,7 @@ func (s *Runs) bounded(l Limits) Limits {
 func (s *Runs) fresh(l *live, params []Param) *Run {
 	r := skeleton(&l.rec)
 	r.SQL, r.Params = &l.src, params
-	r.Wait = &Wait{Reason: "starting"}
+	r.Wait = &Wait{Reason: WaitStarting}
 	for i, p := range l.plan {
 		r.Statements = append(r.Statements, Statement{Index: i, Kind: p.kind, Range: rangeOf(l.src, p.span), State: StatementPending, Notices: []Notice{}})
 	}
