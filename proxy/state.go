@@ -39,6 +39,7 @@ type SessionInfo struct {
 	Application string
 	Via         string
 	Run         string // of the office; empty: none
+	Token       string // id of the token it came in with; empty: none
 	ReadOnly    bool   // the warehouse session is read-only
 	Class       string
 	State       string // active, queued, idle, idle in transaction …, released
@@ -185,7 +186,7 @@ func (s *session) info() (i SessionInfo, st StatementInfo, busy bool) {
 	i = SessionInfo{
 		ID: s.id, Name: s.name, PID: s.up.PID, User: b.User, Actor: b.Actor, Team: b.Team, Tool: b.Tool,
 		Database: b.Database, Role: b.Role, ClientAddr: b.ClientAddr, TLS: b.TLS != "", Application: b.ApplicationName,
-		Via: b.Via, Run: b.Run, ReadOnly: s.readOnly, Class: s.standing.Class, State: s.stateLocked(), Tx: s.st.Tx,
+		Via: b.Via, Run: b.Run, Token: b.Token, ReadOnly: s.readOnly, Class: s.standing.Class, State: s.stateLocked(), Tx: s.st.Tx,
 		Since: s.since, StateSince: s.idleSinceLocked(), TxSince: s.tx.since, Statement: s.newest,
 	}
 	st = StatementInfo{

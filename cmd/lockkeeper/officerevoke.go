@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,11 +36,8 @@ func (r *officeRevoker) Revoke(ids ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
 	defer cancel()
 	gone := r.logins(ctx, ids)
-	if len(gone) == 0 {
-		return
-	}
 	for _, s := range r.server.Snapshot().Sessions {
-		if gone[s.User] && s.Via == "wire" {
+		if s.Via == viaWire && (gone[s.User] || s.Token != "" && slices.Contains(ids, s.Token)) {
 			r.end(ctx, s)
 		}
 	}
