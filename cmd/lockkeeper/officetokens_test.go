@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -39,9 +40,7 @@ func TestOfficeTokensAtTheDoor(t *testing.T) {
 			Item  struct{ ID string }
 		}
 		body := map[string]any{"name": "tool", "scopes": scopes, "expires_in_days": 1}
-		for k, v := range more {
-			body[k] = v
-		}
+		maps.Copy(body, more)
 		ann.must(http.MethodPost, "/tokens", body, &made)
 		return made.Token, made.Item.ID
 	}
