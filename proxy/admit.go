@@ -243,6 +243,12 @@ func (v *visitor) login(ctx context.Context) (*session, error) {
 	if err := v.authenticate(ctx); err != nil {
 		return nil, err
 	}
+	if v.principal != nil { // by a token
+		if err := v.introduce(ctx); err != nil {
+			return nil, err
+		}
+		return v.connect(ctx)
+	}
 	if v.database == v.srv.cfg.Console {
 		return nil, v.srv.console(ctx, v)
 	}
@@ -383,10 +389,14 @@ func (v *visitor) authenticate(ctx context.Context) error {
 		return v.directoryFailed(ctx, err)
 	}
 	v.method = v.account.Proof(v.rule.Method)
+	bearer := &bearer{v: v}
 	v.result, err = v.srv.auth.Authenticate(ctx, pgauth.Exchange{
 		Reader: v.in, Writer: v.conn, Method: v.method, User: v.user, Account: v.account,
-		CertMap: v.rule.CertMap, TLS: v.tls, ServerCert: v.cert, Local: peer.Local(),
+		CertMap: v.rule.CertMap, TLS: v.tls, ServerCert: v.cert, Local: peer.Local(), Token: bearer.check(),
 	})
+	if bearer.err != nil {
+		return v.directoryFailed(ctx, bearer.err)
+	}
 	if refused, ok := errors.AsType[*pgauth.Error](err); ok {
 		return v.loginFailed(ctx, refused.Notice(), refused.Reason)
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	Parser    Parser
 	Recorder  Recorder
 	Directory Directory
+	Tokens    Tokens      // nil: a token is a password like any other
 	Watcher   LockWatcher // nil: no operator login
 	Auth      pgauth.Rules
 	Salts     pgauth.SaltKey

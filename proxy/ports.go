@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -42,6 +43,23 @@ type Recorder interface {
 type Directory interface {
 	Lookup(ctx context.Context, login, database string) (*pgauth.Account, error)
 	Warehouse(login string, groups []string, method pgauth.Method) pgauth.Login
+}
+
+// Tokens knows the tokens that may come in the place of a clear password.
+type Tokens interface {
+	// Bearer says whether a text is a token, and as which principal it comes in;
+	// nil: it is not valid for this login, database and address. Via is the
+	// wire. An error means that it could not be looked up.
+	Bearer(ctx context.Context, c Credential) (p *policy.Principal, token bool, err error)
+}
+
+// Credential is what a client sent as its password, over an encrypted
+// connection.
+type Credential struct {
+	Login    string
+	Database string
+	Addr     netip.Addr
+	Text     pgauth.Secret
 }
 
 // LockWatcher asks the warehouse, through the operator's login, who waits for

@@ -75,7 +75,9 @@ func (srv *Server) servePrincipal(ctx context.Context, conn net.Conn, p *policy.
 // introduce takes a principal in where a client would be asked for proof.
 func (v *visitor) introduce(ctx context.Context) error {
 	p := v.principal
-	v.result = pgauth.Result{AuthUser: p.Subject.AuthUser, Mechanism: string(pgauth.Internal)}
+	if v.result.Mechanism == "" { // no token: the house itself brings it
+		v.result = pgauth.Result{AuthUser: p.Subject.AuthUser, Mechanism: string(pgauth.Internal)}
+	}
 	if v.result.AuthUser == "" {
 		v.result.AuthUser = v.user
 	}

@@ -39,6 +39,7 @@ type SessionInfo struct {
 	Application string
 	Via         string
 	Run         string // of the office; empty: none
+	Token       string // id of the token it came in with; empty: none
 	ReadOnly    bool   // the warehouse session is read-only
 	Class       string
 	State       string // active, queued, idle, idle in transaction …, released
@@ -103,6 +104,11 @@ type RunStatus struct {
 	// Statement is what runs or waits; its Session is empty when nothing does.
 	// A place in a queue is as old as the last decision: at most a second.
 	Statement StatementInfo
+	// Blocker is the session that holds a lock which this one waits for, by the
+	// last look: its running statement, or one that the warehouse still parses,
+	// which is in no Statement. Nil: none is known. One that is none of ours has
+	// only its PID.
+	Blocker *SessionInfo
 }
 
 // RunStatus returns how a run stands; false: it has no session here.
@@ -113,7 +119,33 @@ func (srv *Server) RunStatus(runID string) (RunStatus, bool) {
 	}
 	var r RunStatus
 	r.Session, r.Statement, _ = s.info()
+	if r.Session.State == stateActive {
+		r.Blocker = srv.blocker(r.Session.PID, r.Session.StateSince)
+	}
 	return r, true
+}
+
+// blocker returns who blocks a backend, by a look since a moment.
+func (srv *Server) blocker(pid uint32, since time.Time) *SessionInfo {
+	now := srv.cfg.Now()
+	srv.locks.mu.Lock()
+	holder, blocked := uint32(0), false
+	if looked := srv.locks.looked; looked.After(since) && now.Sub(looked) < freshLocks {
+		for _, e := range srv.locks.edges {
+			if e.Waiter == pid && (!blocked || !e.Soft) { // rather who has it than who is before in line
+				holder, blocked = e.Holder, true
+			}
+		}
+	}
+	srv.locks.mu.Unlock()
+	if !blocked {
+		return nil
+	}
+	info := SessionInfo{PID: holder}
+	if s := srv.sessions.byPID(holder); holder != 0 && s != nil {
+		info, _, _ = s.info()
+	}
+	return &info
 }
 
 // Version returns the version that Snapshot would have.
@@ -154,7 +186,7 @@ func (s *session) info() (i SessionInfo, st StatementInfo, busy bool) {
 	i = SessionInfo{
 		ID: s.id, Name: s.name, PID: s.up.PID, User: b.User, Actor: b.Actor, Team: b.Team, Tool: b.Tool,
 		Database: b.Database, Role: b.Role, ClientAddr: b.ClientAddr, TLS: b.TLS != "", Application: b.ApplicationName,
-		Via: b.Via, Run: b.Run, ReadOnly: s.readOnly, Class: s.standing.Class, State: s.stateLocked(), Tx: s.st.Tx,
+		Via: b.Via, Run: b.Run, Token: b.Token, ReadOnly: s.readOnly, Class: s.standing.Class, State: s.stateLocked(), Tx: s.st.Tx,
 		Since: s.since, StateSince: s.idleSinceLocked(), TxSince: s.tx.since, Statement: s.newest,
 	}
 	st = StatementInfo{
@@ -186,6 +218,9 @@ func (st *StatementInfo) show(b *policy.Batch, text bool) {
 	}
 }
 
+// stateActive is the state of a session whose statement the warehouse has.
+const stateActive = "active"
+
 func (s *session) stateLocked() string {
 	switch {
 	case s.inRoom:
@@ -195,7 +230,7 @@ func (s *session) stateLocked() string {
 	}
 	switch s.m.Phase() {
 	case pgstate.Running:
-		return "active"
+		return stateActive
 	case pgstate.CopyWait:
 		return "active: COPY FROM STDIN"
 	case pgstate.IdleUnit, pgstate.Skipping:

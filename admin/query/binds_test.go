@@ -197,25 +197,43 @@ func readArray(t *testing.T, s string) []string {
 
 func TestSealText(t *testing.T) {
 	t.Parallel()
-	v := vault(t)
+	rec := &Record{ID: "r_1"}
+	keyed, err := newTexts(vault(t), rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := textsOf(keyed.vault, rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("key", func(t *testing.T) { testSealText(t, keyed, again) })
+	old := texts{vault: vault(t), id: "r_2"} // of a run from before there were text keys
+	t.Run("vault", func(t *testing.T) { testSealText(t, old, old) })
+}
+
+func testSealText(t *testing.T, in, out texts) {
+	t.Helper()
 	for _, n := range []int{0, 1, 1 << 20, 1<<20 + 1, 3 << 20} {
 		plain := []byte(strings.Repeat("x", n))
-		sealed, err := sealText(v, "p", plain)
+		sealed, err := in.seal(sqlText, plain)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := openText(v, "p", sealed)
+		got, err := out.open(sqlText, sealed)
 		if err != nil || string(got) != string(plain) {
 			t.Errorf("%d bytes: %d came back, %v", n, len(got), err)
 		}
-		if _, err := openText(v, "q", sealed); err == nil {
-			t.Errorf("%d bytes open for another purpose", n)
+		if _, err := out.open(paramsText, sealed); err == nil {
+			t.Errorf("%d bytes open as another text", n)
 		}
-		if _, err := openText(v, "p", sealed[:len(sealed)-1]); err == nil {
+		if _, err := (texts{vault: out.vault, id: "r_3"}).open(sqlText, sealed); err == nil {
+			t.Errorf("%d bytes open for another run", n)
+		}
+		if _, err := out.open(sqlText, sealed[:len(sealed)-1]); err == nil {
 			t.Errorf("%d bytes open when cut", n)
 		}
 		if parts, err := splitSealed(sealed); err == nil && len(parts) > 1 {
-			if _, err := openText(v, "p", sealed[:len(sealed)-len(parts[len(parts)-1])-4]); err == nil {
+			if _, err := out.open(sqlText, sealed[:len(sealed)-len(parts[len(parts)-1])-4]); err == nil {
 				t.Errorf("%d bytes open without the last piece", n)
 			}
 		}

@@ -252,38 +252,6 @@ func (s *Runs) watch(ctx context.Context, l *live, m *meter, over <-chan struct{
 	}
 }
 
-// look asks the door how the run stands.
-func (s *Runs) look(ctx context.Context, l *live) {
-	if s.cfg.Statuses == nil {
-		return
-	}
-	r, _ := l.snapshot()
-	if r.State != StateQueued {
-		return
-	}
-	st, found := s.cfg.Statuses.RunStatus(l.rec.ID)
-	switch {
-	case !found:
-	case st.Running:
-		l.setClass(st.Class)
-		s.start(ctx, l)
-	case st.Queued:
-		l.mu.Lock()
-		l.waits, l.class = true, st.Class
-		l.mu.Unlock()
-		st.Wait.ETAMS = s.pace.eta(st.Class, st.Wait)
-		if r.Wait == nil || !sameWait(*r.Wait, st.Wait) {
-			s.happen(l, waited{st.Wait})
-		}
-	}
-}
-
-func sameWait(a, b Wait) bool {
-	return a.Reason == b.Reason && same(a.Position, b.Position) && same(a.Ahead, b.Ahead) && a.Class == b.Class && a.Detail == b.Detail && same(a.ETAMS, b.ETAMS)
-}
-
-func same[T comparable](a, b *T) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
-
 // abandoned ends an interactive run that nobody looks at.
 func (s *Runs) abandoned(l *live) {
 	if l.rec.Urgency != Interactive || l.rec.Keep || l.rec.Via != viaWeb {

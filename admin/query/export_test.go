@@ -7,13 +7,23 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 )
 
-// SealForTest seals the SQL of a run.
+// SealForTest seals the SQL of a run as it was before runs had text keys.
 func SealForTest(v *secret.Vault, id, sql string) []byte {
-	b, err := sealText(v, sqlPurpose(id), []byte(sql))
+	b, err := texts{vault: v, id: id}.seal(sqlText, []byte(sql))
 	if err != nil {
 		panic(err)
 	}
 	return b
+}
+
+// OpenForTest opens the SQL of a record.
+func OpenForTest(v *secret.Vault, rec *Record) (string, error) {
+	t, err := textsOf(v, rec)
+	if err != nil {
+		return "", err
+	}
+	b, err := t.open(sqlText, rec.SQL)
+	return string(b), err
 }
 
 func vault(t testing.TB) *secret.Vault {

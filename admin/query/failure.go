@@ -43,6 +43,9 @@ func notKept(p *planned, err error) *RunError {
 		e.Message = "The result could not be stored: the office's place for results is full."
 		e.Hint = "Delete results you no longer need, or tell the operators."
 	}
+	if full, ok := errors.AsType[*noRoomError](err); ok {
+		e.Message, e.Hint, e.Retriable = full.Error()+" The result did not fit beside them.", full.hint(), false
+	}
 	if p != nil && !p.proven {
 		e.Message += " The statement itself went to its end at the warehouse."
 		e.Retriable = false

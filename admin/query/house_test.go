@@ -68,12 +68,16 @@ type statusPort struct{ srv *proxy.Server }
 
 func (s statusPort) RunStatus(run string) (query.Status, bool) {
 	r, ok := s.srv.RunStatus(run)
-	st := r.Statement
+	st, out := r.Statement, query.Status{}
+	if b := r.Blocker; b != nil {
+		out.Blocked = &query.Holder{User: b.User, Tool: b.Tool}
+	}
 	switch {
 	case !ok || st.Session == "":
-		return query.Status{}, false
+		return out, ok
 	case !st.Started.IsZero():
-		return query.Status{Running: true, Class: st.Class}, true
+		out.Running, out.Class = true, st.Class
+		return out, true
 	}
 	return query.Status{Queued: true, Class: st.Class, Wait: query.Wait{Reason: "slot", Position: &st.Position, Ahead: &st.Ahead, Class: st.Queue, Detail: st.Why}}, true
 }
@@ -198,6 +202,7 @@ type house struct {
 	srv     *proxy.Server
 	engine  *policy.Engine
 	role    string // of the warehouse; also a schema it owns
+	folder  string // of the store, the results and the key
 	journal *journal
 	clock   *clock
 	store   query.Store
@@ -333,6 +338,7 @@ func (h *house) learn() {
 func (h *house) openStore() {
 	t := h.t
 	folder := t.TempDir()
+	h.folder = folder
 	db := must(t, must1(sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(folder, "office.db"), Now: h.clock.now})), nil)
 	t.Cleanup(func() { _ = db.Close() })
 	h.store = sqldb.NewQueries(db)
@@ -374,7 +380,11 @@ func (h *house) start() {
 	}
 	h.t.Cleanup(h.stop)
 	for !h.runs.Ready() {
-		time.Sleep(time.Millisecond) // Run gives no signal: it is a service
+		select {
+		case err := <-done:
+			h.t.Fatalf("Run: %v", err)
+		case <-time.After(time.Millisecond): // Run gives no signal: it is a service
+		}
 	}
 }
 

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +41,7 @@ func TestRestart(t *testing.T) {
 		crashed.ID = admin.NewID(admin.PrefixRun)
 		crashed.State, crashed.Outcome, crashed.Finished = query.StateRunning, nil, time.Time{}
 		sealed := query.SealForTest(h.cfg.Vault, crashed.ID, "select 1; select 2")
-		crashed.SQL, crashed.Params = sealed, nil
+		crashed.SQL, crashed.Params, crashed.TextKey = sealed, nil, nil
 		if stopped.State != query.StateFailed {
 			t.Errorf("after the stop it is %s", stopped.State)
 		}
@@ -221,7 +225,7 @@ func TestAtRest(t *testing.T) {
 	t.Parallel()
 	h := build(t, policy.Source{})
 	const secret = "a very secret word"
-	run := h.run(h.ann, query.Request{SQL: "select :w || ' in rows', 1/:z", Params: []query.Param{{Name: "w", Value: secret}, {Name: "z", Type: "int4", Value: "1"}}})
+	run := h.run(h.ann, query.Request{Title: secret + " as title", SQL: "select :w || ' in rows', 1/:z", Params: []query.Param{{Name: "w", Value: secret}, {Name: "z", Type: "int4", Value: "1"}}})
 	if got := h.rows(h.ann, run.ID, 0); !strings.Contains(got[0][0], secret) {
 		t.Fatalf("rows %v %+v", got, run.Error)
 	}
@@ -246,6 +250,157 @@ func TestAtRest(t *testing.T) {
 		if len(b) == 0 || bytes.Contains(b, []byte(secret)) || bytes.Contains(b, []byte("in rows")) {
 			t.Errorf("%s lies open (%d bytes)", name, len(b))
 		}
+	}
+	if n := h.find([]byte(run.ID)); n == 0 {
+		t.Fatal("the run's id is in no file of the store: nothing would be found")
+	}
+	for _, word := range []string{secret, "in rows", "as title"} {
+		if n := h.find([]byte(word)); n > 0 {
+			t.Errorf("%q lies open in the files of the office, %d times", word, n)
+		}
+	}
+}
+
+// find counts the places in the files of the office where some bytes are.
+func (h *house) find(what []byte) (n int) {
+	h.t.Helper()
+	err := filepath.WalkDir(h.folder, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
+			return nil
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		n += bytes.Count(b, what)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// record reads a run as it is stored.
+func (h *house) record(id string) *query.Record {
+	h.t.Helper()
+	var rec *query.Record
+	if err := h.store.View(h.t.Context(), func(tx query.Tx) (err error) { rec, err = tx.Run(h.t.Context(), id); return err }); err != nil {
+		h.t.Fatal(err)
+	}
+	return rec
+}
+
+// A deletion destroys the keys: copies of what was sealed, taken before, open no
+// more with all that is left, and of the keys nothing is left in any file. Many
+// runs make the store move its rows about.
+func TestDeleteDestroysKeys(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	const many = 60
+	var copies []*query.Record
+	for i := range many {
+		sql := fmt.Sprintf("select 'planted %d' || :w /* %s */", i, strings.Repeat("x", i*40%1500))
+		run := h.run(h.ann, query.Request{Title: "planted title", SQL: sql, Params: []query.Param{{Name: "w", Value: "planted"}}})
+		copies = append(copies, h.record(run.ID))
+	}
+	for i, rec := range copies {
+		if i%3 == 0 {
+			continue
+		}
+		if len(rec.TextKey) == 0 || len(rec.RowsKey) == 0 || h.find(rec.TextKey) == 0 || h.find(rec.RowsKey) == 0 {
+			t.Fatalf("run %d: the keys are not where they are looked for", i)
+		}
+		if err := h.runs.Delete(t.Context(), h.ann, rec.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, rec := range copies {
+		left := h.record(rec.ID)
+		now := *rec
+		now.TextKey = left.TextKey
+		sql, err := query.OpenForTest(h.cfg.Vault, &now)
+		if i%3 == 0 {
+			if err != nil || !strings.HasPrefix(sql, "select 'planted") {
+				t.Errorf("run %d is not deleted: %v", i, err)
+			}
+			continue
+		}
+		if err == nil || left.RowsKey != nil {
+			t.Errorf("run %d: a copy of its SQL still opens: %q", i, sql)
+		}
+		if n, m := h.find(rec.TextKey), h.find(rec.RowsKey); n+m > 0 {
+			t.Errorf("run %d: its text key is found %d times, its rows' %d times", i, n, m)
+		}
+	}
+	if n := h.find([]byte("planted")); n > 0 {
+		t.Errorf("plain SQL or titles are found %d times", n)
+	}
+}
+
+// What expires loses the key of its rows, and keeps that of its texts.
+func TestExpiryDestroysTheRowsKey(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.Sweep = 5 * time.Millisecond })
+		rec := testExpiry(t, h)
+		for end := time.Now().Add(10 * time.Second); h.find(rec.RowsKey) > 0; {
+			if time.Now().After(end) {
+				t.Fatal("the key of the rows lingers")
+			}
+		}
+	})
+	t.Run("postgres", func(t *testing.T) {
+		testExpiry(t, buildOnPostgres(t, func(c *query.Config) { c.Bounds.Sweep = 5 * time.Millisecond }))
+	})
+}
+
+func testExpiry(t *testing.T, h *house) (before *query.Record) {
+	t.Helper()
+	run := h.run(h.ann, query.Request{Title: "a title", SQL: "select 1"})
+	before = h.record(run.ID)
+	h.clock.move(91 * 24 * time.Hour)
+	for end := time.Now().Add(10 * time.Second); h.record(run.ID).RowsKey != nil; {
+		if time.Now().After(end) {
+			t.Fatal("the rows never expire")
+		}
+	}
+	if after := h.record(run.ID); !bytes.Equal(after.TextKey, before.TextKey) || before.TextKey == nil {
+		t.Error("the text key went with the rows")
+	}
+	if got := h.end(h.ann, run.ID); got.SQL == nil || got.Title != "a title" {
+		t.Errorf("after its expiry: %+v", got)
+	}
+	return before
+}
+
+// A run from before there were text keys opens under the vault, until it is
+// deleted.
+func TestOldRunsOpen(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	rec := h.record(h.run(h.ann, query.Request{SQL: "select 1"}).ID)
+	rec.ID = admin.NewID(admin.PrefixRun)
+	rec.SQL, rec.Params, rec.Outcome, rec.TextKey, rec.SealedTitle = query.SealForTest(h.cfg.Vault, rec.ID, "select 'old'"), nil, nil, nil, nil
+	rec.Title = "an old title"
+	if err := h.store.Update(t.Context(), func(tx query.Tx) error { return tx.AddRun(t.Context(), rec) }); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.end(h.ann, rec.ID); got.SQL == nil || *got.SQL != "select 'old'" || got.Title != "an old title" {
+		t.Errorf("%+v", got)
+	}
+	title := "a new title"
+	if got, err := h.runs.Update(t.Context(), h.ann, rec.ID, query.Change{Title: &title}); err != nil || got.Title != title {
+		t.Errorf("%+v %v", got, err)
+	}
+	if err := h.runs.Delete(t.Context(), h.ann, rec.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.end(h.ann, rec.ID); got.SQL != nil || got.Title != "" || !got.Deleted {
+		t.Errorf("tombstone %+v", got)
 	}
 }
 
@@ -295,33 +450,5 @@ func TestRetention(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d blobs are left, %v", len(list), err)
 		}
-	}
-}
-
-// A bound on bytes takes the oldest that are not pinned.
-func TestMakeRoom(t *testing.T) {
-	t.Parallel()
-	narrow := func(c *query.Config) { c.Bounds.EachBytes, c.Bounds.Sweep = 1, time.Hour }
-	t.Run("sqlite", func(t *testing.T) { testMakeRoom(t, build(t, policy.Source{}, narrow)) })
-	t.Run("postgres", func(t *testing.T) { testMakeRoom(t, buildOnPostgres(t, narrow)) })
-}
-
-func testMakeRoom(t *testing.T, h *house) {
-	t.Helper()
-	run := h.run(h.ann, query.Request{SQL: "select 1"})
-	pinned := h.run(h.ann, query.Request{SQL: "select 2"})
-	yes := true
-	if _, err := h.runs.Update(t.Context(), h.ann, pinned.ID, query.Change{Pinned: &yes}); err != nil {
-		t.Fatal(err)
-	}
-	h.stop()
-	h.start() // sweeps
-	for end := time.Now().Add(10 * time.Second); !h.end(h.ann, run.ID).RowsExpired; {
-		if time.Now().After(end) {
-			t.Fatal("no room is made")
-		}
-	}
-	if diff := cmp.Diff([][]string{{"=2"}}, h.rows(h.ann, pinned.ID, 0)); diff != "" {
-		t.Errorf("pinned (-want +got):\n%s", diff)
 	}
 }

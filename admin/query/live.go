@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type live struct {
 	principals []string // whose revocation ends it
 	plan       []planned
 	stop       context.CancelCauseFunc
+	taken      atomic.Int64 // bytes of its results, those that are being written as well
 
 	mu      sync.Mutex // guards what follows
 	run     *Run       // a snapshot, never changed in place

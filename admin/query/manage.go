@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/lockkeeper/lockkeeper/admin"
@@ -115,7 +117,7 @@ func (s *Runs) owned(ctx context.Context, c *admin.Caller, id string) (*Record, 
 	return rec, nil
 }
 
-// Update changes title or pin.
+// Update changes title or pin. It is recorded before it happens.
 func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change) (Run, error) {
 	rec, err := s.owned(ctx, c, id)
 	if err != nil {
@@ -130,6 +132,18 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 		}
 		if rec.Deleted {
 			return deleted()
+		}
+		if ch.Pinned != nil && *ch.Pinned && !rec.Pinned {
+			if err := s.roomToPin(ctx, tx, rec); err != nil {
+				return err
+			}
+		}
+		if what := ch.words(rec); what != "" {
+			e := s.entry(c, audit.KindAdminChange, rec)
+			e.What = what
+			if err := s.journal(ctx, &e); err != nil {
+				return err
+			}
 		}
 		if ch.Title != nil {
 			rec.Title = *ch.Title
@@ -149,10 +163,24 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 	return s.view(ctx, c, rec, owner)
 }
 
+// words say what a change does to a run; empty: nothing. A title stays out of
+// the record: it may be a piece of the SQL, and goes with it.
+func (ch *Change) words(rec *Record) string {
+	var out []string
+	if ch.Title != nil && *ch.Title != rec.Title {
+		out = append(out, "name run")
+	}
+	if ch.Pinned != nil && *ch.Pinned != rec.Pinned {
+		out = append(out, map[bool]string{true: "pin run", false: "unpin run"}[*ch.Pinned])
+	}
+	return strings.Join(out, ", ")
+}
+
 func deleted() error { return admin.Errorf(admin.Gone, "result-expired", "This run was deleted.") }
 
-// Delete destroys a run's rows, SQL and parameters; that it ran stays. A run
-// that goes on is to be cancelled first.
+// Delete destroys the keys of a run, and with them its rows, SQL, parameters,
+// outcome and title, and all copies of them; that it ran stays. A run that goes
+// on is to be cancelled first.
 func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 	rec, st, err := s.find(ctx, c, id)
 	if rec == nil || st != owner && !c.IsAdmin() {
@@ -177,7 +205,8 @@ func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 		if err != nil {
 			return err
 		}
-		now.Deleted, now.RowsKey, now.SQL, now.Params, now.Outcome, now.Bytes = true, nil, nil, nil, nil, 0
+		now.Deleted, now.TextKey, now.RowsKey = true, nil, nil
+		now.SQL, now.Params, now.Outcome, now.Bytes = nil, nil, nil, 0
 		now.Title, now.Tags, now.Origin = "", nil, nil
 		now.Version++
 		return tx.SetRun(ctx, now)
@@ -186,6 +215,10 @@ func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 		return fmt.Errorf("delete the run: %w", err)
 	}
 	s.dropBlobs(ctx, id)
+	s.unpurged.Store(true)
+	if err := s.purge(ctx); err != nil { // the next sweep tries again
+		s.cfg.Log.WarnContext(ctx, "keys of a deleted run may linger in the store's journal", slog.String("run", id), slog.Any("error", err))
+	}
 	return nil
 }
 

@@ -72,6 +72,7 @@ type Status struct {
 	Wait    Wait // when queued
 	Class   string
 	Running bool
+	Blocked *Holder // the warehouse has it, and it waits for a lock that this one holds; nil: for none
 }
 
 // Statuses tells how a run stands at the door; false: the door knows nothing

@@ -152,6 +152,7 @@ func (s *Runs) show(c *admin.Caller, run *Run, rec *Record, l *live, why string)
 	if !out.State.Terminal() {
 		measure(&out, s.now())
 	}
+	out.Wait = out.Wait.shown(c, rec.Target)
 	if why != "" {
 		out.ViewersOnly = &why
 	}

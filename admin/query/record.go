@@ -27,10 +27,14 @@ func (s *Runs) record(l *live, c *admin.Caller, req *Request, ref QueryRef) erro
 	if err != nil {
 		return fmt.Errorf("write the parameters: %w", err)
 	}
-	if r.SQL, err = sealText(s.cfg.Vault, sqlPurpose(r.ID), []byte(req.SQL)); err != nil {
+	texts, err := newTexts(s.cfg.Vault, r)
+	if err != nil {
 		return err
 	}
-	r.Params, err = sealText(s.cfg.Vault, paramsPurpose(r.ID), params)
+	if r.SQL, err = texts.seal(sqlText, []byte(req.SQL)); err != nil {
+		return err
+	}
+	r.Params, err = texts.seal(paramsText, params)
 	return err
 }
 
@@ -54,7 +58,7 @@ func (s *Runs) bounded(l Limits) Limits {
 func (s *Runs) fresh(l *live, params []Param) *Run {
 	r := skeleton(&l.rec)
 	r.SQL, r.Params = &l.src, params
-	r.Wait = &Wait{Reason: "starting"}
+	r.Wait = &Wait{Reason: WaitStarting}
 	for i, p := range l.plan {
 		r.Statements = append(r.Statements, Statement{Index: i, Kind: p.kind, Range: rangeOf(l.src, p.span), State: StatementPending, Notices: []Notice{}})
 	}
@@ -98,21 +102,29 @@ type outcome struct {
 	OpenTransaction bool        `json:"open_transaction"`
 }
 
-// seal writes how a run went into its record.
+// sealOutcome writes how a run went into its record.
 func (s *Runs) sealOutcome(rec *Record, r *Run) error {
 	b, err := json.Marshal(outcome{r.Statements, r.Error, r.Cancel, r.OpenTransaction})
 	if err != nil {
 		return fmt.Errorf("write how the run went: %w", err)
 	}
-	rec.Outcome, err = sealText(s.cfg.Vault, outcomePurpose(rec.ID), b)
+	texts, err := textsOf(s.cfg.Vault, rec)
+	if err != nil {
+		return err
+	}
+	rec.Outcome, err = texts.seal(outcomeText, b)
 	return err
 }
 
 // load makes a run of its record.
 func (s *Runs) load(rec *Record) (*Run, error) {
 	r := skeleton(rec)
+	texts, err := textsOf(s.cfg.Vault, rec)
+	if err != nil {
+		return nil, err
+	}
 	if rec.Outcome != nil {
-		b, err := openText(s.cfg.Vault, outcomePurpose(rec.ID), rec.Outcome)
+		b, err := texts.open(outcomeText, rec.Outcome)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +135,7 @@ func (s *Runs) load(rec *Record) (*Run, error) {
 		r.Statements, r.Error, r.Cancel, r.OpenTransaction = o.Statements, o.Error, o.Cancel, o.OpenTransaction
 	}
 	if rec.SQL != nil {
-		b, err := openText(s.cfg.Vault, sqlPurpose(rec.ID), rec.SQL)
+		b, err := texts.open(sqlText, rec.SQL)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +143,7 @@ func (s *Runs) load(rec *Record) (*Run, error) {
 		r.SQL = &sql
 	}
 	if rec.Params != nil {
-		b, err := openText(s.cfg.Vault, paramsPurpose(rec.ID), rec.Params)
+		b, err := texts.open(paramsText, rec.Params)
 		if err != nil {
 			return nil, err
 		}

@@ -133,14 +133,33 @@ type Times struct {
 	Finished  *time.Time `json:"finished"`
 }
 
-// Wait says why a run has not started.
+// Reasons of a Wait: all that the door knows of. A used-up quota and a warehouse
+// that is away are no waits: they fail the statement.
+const (
+	WaitStarting = "starting" // the session at the warehouse is being opened
+	WaitSlot     = "slot"     // its class is full
+	WaitRule     = "rule"     // a rule of the policy holds it
+	WaitLock     = "lock"     // it waits for a lock at the warehouse: to run on, or to be parsed
+)
+
+// Wait says why a run has not started, or why the statement that it is at does
+// not go on.
 type Wait struct {
-	Reason   string `json:"reason"`   // slot, rule, quota, throttle, lock, target_down, starting
+	Reason   string `json:"reason" doc:"starting, slot (its class is full), rule (a rule holds it) or lock (another session holds one that it needs)."`
 	Position *int   `json:"position"` // from 1
 	Ahead    *int   `json:"ahead"`    // statements that run in its class
 	Class    string `json:"class"`
 	Detail   string `json:"detail"`
 	ETAMS    *int64 `json:"eta_ms"` // the median; nil: too little is known
+
+	holder *Holder // of the lock
+}
+
+// Holder is who holds a lock that a statement waits for. Empty: none of the
+// door's sessions.
+type Holder struct {
+	User string
+	Tool string
 }
 
 // Progress says how far a running run is.

@@ -18,8 +18,11 @@ type Runs struct {
 	types  *typeNames
 	access access
 	pace   pace
+	raw    Store // as it is, with titles sealed: what expires need not be opened
 
-	version atomic.Uint64 // of the lists that are published
+	unpurged atomic.Bool   // keys were destroyed that may linger in the store's files
+	crowded  chan struct{} // rows were added
+	version  atomic.Uint64 // of the lists that are published
 
 	mu     sync.Mutex  // guards what follows
 	launch func(*live) // begins a run's goroutine, within the life of Run; nil: no runs are taken
@@ -37,7 +40,8 @@ func New(cfg Config) (*Runs, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}}
+	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}, crowded: make(chan struct{}, 1)}
+	s.raw, s.cfg.Store, s.cfg.Blobs = cfg.Store, titled{cfg.Store, s}, roomy{cfg.Blobs, s}
 	s.access = access{cfg: &s.cfg, log: s.cfg.Log}
 	return s, nil
 }
@@ -70,15 +74,29 @@ func (s *Runs) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
 		s.sweep(ctx, n)
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		}
+		s.untilSweep(ctx, ticker.C)
 	}
 	s.setLaunch(nil)
 	stop(errStopped)
 	s.wg.Wait()
 	return nil
+}
+
+// untilSweep waits for the next sweep, and makes room meanwhile when rows were
+// added.
+func (s *Runs) untilSweep(ctx context.Context, tick <-chan time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+			return
+		case <-s.crowded:
+			if err := s.makeRoom(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Log.ErrorContext(ctx, "no room could be made among results", slog.Any("error", err))
+			}
+		}
+	}
 }
 
 // Ready reports whether runs are taken: Run has recovered what a crash left.
@@ -120,6 +138,9 @@ func (s *Runs) dismiss(l *live) {
 		return
 	}
 	delete(s.live, l.rec.ID)
+	if l.taken.Load() > 0 {
+		s.crowd()
+	}
 	if s.each[l.rec.OwnerID]--; s.each[l.rec.OwnerID] <= 0 {
 		delete(s.each, l.rec.OwnerID)
 	}

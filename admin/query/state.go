@@ -34,8 +34,10 @@ func step(r *Run, e event, now time.Time) (*Run, error) {
 }
 
 type (
-	// waited: the door, or we, say why it has not started.
+	// waited: the door, or we, say why it has not started, or does not go on.
 	waited struct{ wait Wait }
+	// resumed: what it waited for while it ran is there.
+	resumed struct{}
 	// started: its first statement went up, at a moment; zero is now.
 	started struct{ at time.Time }
 	// statementBegan: a statement is on its way.
@@ -66,9 +68,11 @@ type (
 	}
 )
 
-func (e waited) apply(r *Run, _ time.Time) {
-	if r.State == StateQueued {
-		r.Wait = &e.wait
+func (e waited) apply(r *Run, _ time.Time) { r.Wait = &e.wait }
+
+func (resumed) apply(r *Run, _ time.Time) {
+	if r.State == StateRunning {
+		r.Wait = nil
 	}
 }
 
@@ -88,12 +92,14 @@ func (e started) apply(r *Run, now time.Time) {
 func (e statementBegan) apply(r *Run, _ time.Time) {
 	r.at = e.index
 	if r.State == StateRunning {
+		r.Wait = nil
 		r.Statements[e.index].State = StatementRunning
 	}
 }
 
 func (e progressed) apply(r *Run, now time.Time) {
 	started{}.apply(r, now) // rows come from what runs
+	r.Wait = nil
 	e.progress.ElapsedMS = now.Sub(*r.Times.Started).Milliseconds()
 	r.Progress = &e.progress
 }
@@ -110,6 +116,7 @@ func (e noticed) apply(r *Run, _ time.Time) {
 
 func (e statementDone) apply(r *Run, now time.Time) {
 	started{}.apply(r, now)
+	r.Wait = nil
 	st := &r.Statements[e.index]
 	st.State, st.Result = StatementSucceeded, &e.result
 }

@@ -77,6 +77,8 @@ func eventOf(t *testing.T, words []string) event {
 		return waited{Wait{Reason: "slot", Position: &at}}
 	case "start":
 		return started{}
+	case "resume":
+		return resumed{}
 	case "begin":
 		return statementBegan{at}
 	case "rows":

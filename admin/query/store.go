@@ -11,6 +11,9 @@ import (
 type Store interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 	View(ctx context.Context, fn func(Tx) error) error
+	// Purge removes from the store's own files what was written over, as far as
+	// the engine can: keys that were destroyed must not linger in its journal.
+	Purge(ctx context.Context) error
 }
 
 // Tx is one transaction of a Store.
@@ -35,6 +38,8 @@ type RunTx interface {
 	OldestRuns(ctx context.Context, ownerID string, limit int) ([]Record, error)
 	// StoredBytes sums the rows kept of one owner, or of all.
 	StoredBytes(ctx context.Context, ownerID string) (int64, error)
+	// PinnedBytes sums those of them that are pinned.
+	PinnedBytes(ctx context.Context, ownerID string) (int64, error)
 	// FullOwners returns owners whose rows take more than limit bytes.
 	FullOwners(ctx context.Context, limit int64) ([]string, error)
 
@@ -82,12 +87,14 @@ type Record struct {
 	Expires   time.Time // of the rows; zero: there are none, or for ever
 	Version   int64
 
-	SQL     []byte // sealed; nil: deleted
-	Params  []byte // sealed
-	Outcome []byte // sealed: statements, errors, notices
-	RowsKey []byte // sealed; nil: no rows, or no more
-	Bytes   int64  // of the blobs
-	Origin  *Origin
+	SQL         []byte // sealed; nil: deleted
+	Params      []byte // sealed
+	Outcome     []byte // sealed: statements, errors, notices
+	SealedTitle []byte // sealed; nil: Title is in clear, as in all records that are not being stored
+	TextKey     []byte // sealed, SealedKeySize long; nil: deleted, or from before there were any
+	RowsKey     []byte // likewise; nil: no rows, or no more
+	Bytes       int64  // of the blobs
+	Origin      *Origin
 }
 
 // RecordFilter chooses records. Empty fields choose all.
@@ -99,7 +106,6 @@ type RecordFilter struct {
 	QueryID   string
 	Target    string
 	Via       string
-	Title     string // part of it
 	Since     time.Time
 	Until     time.Time
 	Pinned    bool

@@ -52,6 +52,9 @@ func (s *Runs) Submit(ctx context.Context, c *admin.Caller, req Request) (Submit
 				return fmt.Errorf("keep the idempotency key: %w", err)
 			}
 		}
+		if err := s.roomToRun(ctx, tx, &l.rec); err != nil {
+			return err
+		}
 		if err := s.admit(l); err != nil {
 			return err
 		}

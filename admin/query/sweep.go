@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -19,13 +20,15 @@ const (
 	orphansAct   = "remove what no run owns"
 )
 
-// sweep expires rows that are due, makes room where a bound is passed, and
-// forgets old keys; the first and each sixtieth removes what no run owns. What fails is logged, and tried again with the next sweep.
+// sweep expires rows that are due, makes room where a bound is passed, forgets
+// old idempotency keys, and purges the store of destroyed ones; the first and
+// each sixtieth removes what no run owns. What fails is logged, and tried again
+// with the next sweep.
 func (s *Runs) sweep(ctx context.Context, n int) {
 	for _, act := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"expire rows", s.expire}, {"make room", s.makeRoom}, {orphansAct, s.orphans}, {"forget keys", s.pruneKeys}} {
+	}{{"expire rows", s.expire}, {"make room", s.makeRoom}, {orphansAct, s.orphans}, {"forget keys", s.pruneKeys}, {"purge the store", s.purge}} {
 		if act.name == orphansAct && n%orphansEvery != 0 {
 			continue
 		}
@@ -39,7 +42,7 @@ func (s *Runs) sweep(ctx context.Context, n int) {
 func (s *Runs) expire(ctx context.Context) error {
 	for {
 		var due []Record
-		err := s.cfg.Store.View(ctx, func(tx Tx) (err error) {
+		err := s.raw.View(ctx, func(tx Tx) (err error) {
 			due, err = tx.DueRuns(ctx, s.now(), sweepBatch)
 			return err
 		})
@@ -58,7 +61,7 @@ func (s *Runs) expire(ctx context.Context) error {
 // key no copy of them opens.
 func (s *Runs) expireRun(ctx context.Context, id string, early bool) error {
 	gone := false
-	err := s.cfg.Store.Update(ctx, func(tx Tx) error {
+	err := s.raw.Update(ctx, func(tx Tx) error {
 		rec, err := tx.Run(ctx, id)
 		if err != nil {
 			return err
@@ -71,9 +74,22 @@ func (s *Runs) expireRun(ctx context.Context, id string, early bool) error {
 		return tx.SetRun(ctx, rec)
 	})
 	if err == nil && gone {
+		s.unpurged.Store(true)
 		s.dropBlobs(ctx, id)
 	}
 	return err
+}
+
+// purge lets the store remove keys that were destroyed since the last purge.
+func (s *Runs) purge(ctx context.Context) error {
+	if !s.unpurged.Swap(false) {
+		return nil
+	}
+	if err := s.raw.Purge(ctx); err != nil {
+		s.unpurged.Store(true)
+		return fmt.Errorf("purge the store: %w", err)
+	}
+	return nil
 }
 
 // dropBlobs removes a run's rows. What stays behind is swept as an orphan.
@@ -93,7 +109,7 @@ func (s *Runs) dropBlobs(ctx context.Context, id string) {
 func (s *Runs) makeRoom(ctx context.Context) error {
 	if each := s.cfg.Bounds.EachBytes; each > 0 {
 		var full []string
-		err := s.cfg.Store.View(ctx, func(tx Tx) (err error) {
+		err := s.raw.View(ctx, func(tx Tx) (err error) {
 			full, err = tx.FullOwners(ctx, each)
 			return err
 		})
@@ -112,12 +128,13 @@ func (s *Runs) makeRoom(ctx context.Context) error {
 	return nil
 }
 
-// makeRoomFor expires rows of one owner, or of all, down to a bound.
+// makeRoomFor expires rows of one owner, or of all, down to a bound. What
+// is pinned stays, also above it.
 func (s *Runs) makeRoomFor(ctx context.Context, owner string, bound int64) error {
 	for {
 		var kept int64
 		var oldest []Record
-		err := s.cfg.Store.View(ctx, func(tx Tx) (err error) {
+		err := s.raw.View(ctx, func(tx Tx) (err error) {
 			if kept, err = tx.StoredBytes(ctx, owner); err != nil || kept <= bound {
 				return err
 			}
@@ -158,13 +175,12 @@ func (s *Runs) orphans(ctx context.Context) error {
 }
 
 func (s *Runs) orphan(ctx context.Context, info blob.Info) error {
-	name, _, _ := strings.Cut(strings.TrimPrefix(info.Name, blobPrefix), "/")
-	id := admin.PrefixRun + strings.ToUpper(name)
+	id := runOf(info.Name)
 	if s.liveRun(id) != nil {
 		return nil
 	}
 	needed := false
-	err := s.cfg.Store.View(ctx, func(tx Tx) error {
+	err := s.raw.View(ctx, func(tx Tx) error {
 		rec, err := tx.Run(ctx, id)
 		if errors.Is(err, admin.ErrAbsent) {
 			return nil
@@ -178,8 +194,14 @@ func (s *Runs) orphan(ctx context.Context, info blob.Info) error {
 	return s.cfg.Blobs.Delete(ctx, info.Name)
 }
 
+// runOf is the run that a blob is of.
+func runOf(blobName string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(blobName, blobPrefix), "/")
+	return admin.PrefixRun + strings.ToUpper(name)
+}
+
 func (s *Runs) pruneKeys(ctx context.Context) error {
-	return s.cfg.Store.Update(ctx, func(tx Tx) error { return tx.PruneKeys(ctx, s.now().Add(-keyLife)) })
+	return s.raw.Update(ctx, func(tx Tx) error { return tx.PruneKeys(ctx, s.now().Add(-keyLife)) })
 }
 
 // spans cuts the SQL of a stored run, in code points.

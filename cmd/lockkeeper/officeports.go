@@ -64,6 +64,9 @@ func (s officeStatuses) RunStatus(run string) (query.Status, bool) {
 	}
 	st := found.Statement
 	out := query.Status{Class: found.Session.Class, Running: st.Session != "" && st.Queue == ""}
+	if b := found.Blocker; b != nil {
+		out.Blocked = &query.Holder{User: b.User, Tool: b.Tool}
+	}
 	if st.Queue == "" {
 		return out, true
 	}
@@ -78,9 +81,9 @@ func (s officeStatuses) RunStatus(run string) (query.Status, bool) {
 // waitReason names what holds a waiting statement, as the API does.
 func waitReason(st proxy.StatementInfo) string {
 	if st.ByRule {
-		return "rule"
+		return query.WaitRule
 	}
-	return "slot"
+	return query.WaitSlot
 }
 
 // officeIntents finds what the door recorded of a run before it ran.

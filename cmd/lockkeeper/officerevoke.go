@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func (r *officeRevoker) Revoke(ids ...string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
 	defer cancel()
-	r.endAtTheDoor(ctx, r.logins(ctx, ids))
+	r.endAtTheDoor(ctx, r.logins(ctx, ids), ids...)
 }
 
 // lost ends the sessions at this door of logins that lost a right. An office
@@ -52,12 +53,11 @@ func (r *officeRevoker) lost(logins []string) {
 	r.endAtTheDoor(ctx, gone)
 }
 
-func (r *officeRevoker) endAtTheDoor(ctx context.Context, gone map[string]bool) {
-	if len(gone) == 0 {
-		return
-	}
+// endAtTheDoor ends the sessions of some logins, and those that came in by one
+// of some tokens.
+func (r *officeRevoker) endAtTheDoor(ctx context.Context, gone map[string]bool, tokens ...string) {
 	for _, s := range r.server.Snapshot().Sessions {
-		if gone[s.User] && s.Via == "wire" {
+		if s.Via == viaWire && (gone[s.User] || s.Token != "" && slices.Contains(tokens, s.Token)) {
 			r.end(ctx, s)
 		}
 	}

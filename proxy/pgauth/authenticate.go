@@ -24,14 +24,22 @@ type Exchange struct {
 	ServerCert []byte               // DER of the certificate we showed, for channel binding; nil: none offered
 	Local      bool                 // loopback or unix socket
 	MaxMessage int                  // bytes of a message's body; 0: pgwire.MaxAuthMessage
+
+	// Token says of a text that came in the place of a clear password whether it
+	// is a token, and whether it proves the login. A token is compared with no
+	// verifier and never leaves the house: it is in no Result. Nil: there are none.
+	Token func(ctx context.Context, text Secret) (token, proven bool)
 }
 
 // Result is a login that succeeded.
 type Result struct {
 	AuthUser  string // proven name: the certificate's, else User
 	Password  Secret // clear password of Password and Passthrough
-	Mechanism string // what was done: trust, SCRAM-SHA-256-PLUS, md5, password, cert, passthrough
+	Mechanism string // what was done: trust, SCRAM-SHA-256-PLUS, md5, password, cert, passthrough, token
 }
+
+// mechanismToken is the Mechanism of a token.
+const mechanismToken = "token"
 
 // Authenticator is the server side of logins. Its methods may be used by many
 // goroutines.
@@ -72,10 +80,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, x Exchange) (Result, e
 		res.Mechanism, err = a.scram(ctx, &x)
 	case MD5:
 		res.Mechanism, err = a.md5(ctx, &x)
-	case Password:
-		res.Password, err = a.password(ctx, &x)
-	case Passthrough:
-		res.Password, err = x.passthrough()
+	case Password, Passthrough:
+		res.Password, res.Mechanism, err = a.clear(ctx, &x)
 	default:
 		err = refused(x.Method, x.User, "unknown method")
 	}

@@ -1,6 +1,7 @@
 package pgauth
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"strings"
@@ -171,5 +172,39 @@ func TestBindingDowngrade(t *testing.T) {
 				t.Errorf("error %v, want %s %s", err, c.state, c.message)
 			}
 		})
+	}
+}
+
+// A token in the place of a clear password is asked of the house, whatever the
+// account's own passwords are; one that is not valid is no password either, and
+// none is handed on.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	right, err := ParseVerifier("ann", "lk_right", SaltKey{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spent, err := ParseVerifier("ann", "lk_spent", SaltKey{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []Method{Password, Passthrough} {
+		d := &door{
+			auth: New(SaltKey{}), method: m, certs: proxytest.Certs(t),
+			accounts: map[string]*Account{"ann": {Login: "ann", Verifiers: []Verifier{right, spent}}},
+			token: func(_ context.Context, s Secret) (token, proven bool) {
+				return strings.HasPrefix(s.Reveal(), "lk_"), s.Reveal() == "lk_right"
+			},
+		}
+		server, client := d.pgx(t, "ann", "lk_right", d.certs.ClientTLS(false))
+		if client != nil || server.err != nil || server.result.Mechanism != "token" || !server.result.Password.IsZero() {
+			t.Errorf("%s: client %v, server %v, %+v", m, client, server.err, server.result)
+		}
+		server, client = d.pgx(t, "nobody", "lk_right", d.certs.ClientTLS(false))
+		if client != nil || server.result.Mechanism != "token" {
+			t.Errorf("%s: an account of tokens only: client %v, server %v", m, client, server.err)
+		}
+		server, client = d.pgx(t, "ann", "lk_spent", d.certs.ClientTLS(false))
+		refusedBoth(t, client, server)
 	}
 }

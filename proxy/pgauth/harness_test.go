@@ -23,6 +23,7 @@ type door struct {
 	unbound  bool               // offers no channel binding
 	certMap  CertMap
 	remote   bool // takes its peer for one from another machine
+	token    func(context.Context, Secret) (token, proven bool)
 }
 
 // outcome is how one login ended at the door.
@@ -37,7 +38,7 @@ func (d *door) serve(ctx context.Context, conn net.Conn) outcome {
 	defer func() { _ = raw.Close() }()
 	r := pgwire.NewReader(conn, nil, nil)
 	start, err := pgwire.ReadStartup(r)
-	x := Exchange{Method: d.method, CertMap: d.certMap, Local: !d.remote}
+	x := Exchange{Method: d.method, CertMap: d.certMap, Local: !d.remote, Token: d.token}
 	if err == nil && start.Code == pgwire.SSLRequestCode {
 		if d.certs == nil {
 			_, err = conn.Write([]byte("N"))

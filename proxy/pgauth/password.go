@@ -8,26 +8,33 @@ import (
 	"github.com/lockkeeper/lockkeeper/proxy/pgwire"
 )
 
-func (x *Exchange) passthrough() (Secret, error) {
+// clear takes a clear password: a token, one that is checked here, or one for
+// the warehouse to check.
+func (a *Authenticator) clear(ctx context.Context, x *Exchange) (Secret, string, error) {
 	if err := x.request(pgwire.AuthCleartextPassword, nil); err != nil {
-		return Secret{}, err
+		return Secret{}, "", err
 	}
 	text, err := x.clear()
-	return NewSecret(text), err
-}
-
-func (a *Authenticator) password(ctx context.Context, x *Exchange) (Secret, error) {
-	secret, err := x.passthrough()
 	if err != nil {
-		return Secret{}, err
+		return Secret{}, "", err
 	}
+	secret := NewSecret(text)
 	if err := ctx.Err(); err != nil {
-		return Secret{}, err
+		return Secret{}, "", err
 	}
-	if !a.right(x, secret.Reveal()) {
-		return Secret{}, refused(x.Method, x.User, reason(x.Account))
+	if x.Token != nil {
+		token, proven := x.Token(ctx, secret)
+		switch {
+		case token && proven:
+			return Secret{}, mechanismToken, nil
+		case token:
+			return Secret{}, "", refused(x.Method, x.User, "the token is not valid here")
+		}
 	}
-	return secret, nil
+	if x.Method == Password && !a.right(x, text) {
+		return Secret{}, "", refused(x.Method, x.User, reason(x.Account))
+	}
+	return secret, string(x.Method), nil
 }
 
 // right compares a password with all verifiers. A wrong one costs one key

@@ -16,6 +16,7 @@ type Engine struct {
 	Goose goose.Dialect
 	Text  string // the type of text that sorts by bytes
 	Blob  string // the type of bytes
+	Purge string // removes from the engine's files what was written over; its first column tells whether others were in the way. Empty: cannot
 	Lock  string // run first in each Tx; it waits for other writers. Empty: the engine does so itself
 	Taken func(error) (what string, taken bool)
 	Moved []goose.ProviderOption // how migrations of several processes keep apart
@@ -121,6 +122,24 @@ func (db *DB) snapshot() sql.IsolationLevel {
 		return sql.LevelRepeatableRead
 	}
 	return sql.LevelDefault
+}
+
+// errBusy says that readers or writers kept a purge from its end.
+var errBusy = errors.New("others use the store; try again")
+
+// Purge removes from the engine's files what was written over, if it can.
+func (db *DB) Purge(ctx context.Context) error {
+	if db.engine.Purge == "" {
+		return nil
+	}
+	var busy, pages, moved int64
+	if err := db.write.QueryRowContext(ctx, db.engine.Purge).Scan(&busy, &pages, &moved); err != nil {
+		return fmt.Errorf("purge the store: %w", err)
+	}
+	if busy != 0 {
+		return errBusy
+	}
+	return nil
 }
 
 func (db *DB) finish(tx *sql.Tx, fn func(*Tx) error) (err error) {

@@ -20,6 +20,9 @@ func (q *Queries) Update(ctx context.Context, fn func(query.Tx) error) error {
 	return q.db.Tx(ctx, func(tx *Tx) error { return fn(queryTx{tx}) })
 }
 
+// Purge removes from the files of the database what was written over.
+func (q *Queries) Purge(ctx context.Context) error { return q.db.Purge(ctx) }
+
 // View runs fn on one moment.
 func (q *Queries) View(ctx context.Context, fn func(query.Tx) error) error {
 	return q.db.View(ctx, func(tx *Tx) error { return fn(queryTx{tx}) })
@@ -33,33 +36,35 @@ var runs = Table[query.Record]{ //nolint:gochecknoglobals // a constant
 	Columns: []string{
 		"id", "owner_id", "kind", "login", "name", "actor_id", "actor", "token", "target", "state", "via", "title", "access", "urgency", "on_limit",
 		"limits", "tags", "multi", "keep", "pinned", "deleted", "query_id", "query_version", "query_title", "submitted", "started", "finished",
-		"expires", "version", "sql_sealed", "params", "outcome", "rows_key", "bytes", "origin",
+		"expires", "version", "sql_sealed", "params", "outcome", "rows_key", "bytes", "origin", "title_sealed",
 	},
 	Fields: func(r *query.Record) []any {
 		return []any{
 			&r.ID, &r.OwnerID, &r.Kind, &r.Login, &r.Name, &r.ActorID, &r.Actor, &r.Token, &r.Target, &r.State, &r.Via, &r.Title, &r.Access, &r.Urgency, &r.OnLimit,
 			JSON(&r.Limits), JSON(&r.Tags), Flag(&r.Multi), Flag(&r.Keep), Flag(&r.Pinned), Flag(&r.Deleted), &r.QueryID, &r.QueryVersion, &r.QueryTitle,
-			Micros(&r.Submitted), Micros(&r.Started), Micros(&r.Finished), Micros(&r.Expires), &r.Version, &r.SQL, &r.Params, &r.Outcome, &r.RowsKey, &r.Bytes, JSON(&r.Origin),
+			Micros(&r.Submitted), Micros(&r.Started), Micros(&r.Finished), Micros(&r.Expires), &r.Version, &r.SQL, &r.Params, &r.Outcome, &r.RowsKey, &r.Bytes, JSON(&r.Origin), &r.SealedTitle,
 		}
 	},
 }
 
 func (tx queryTx) Run(ctx context.Context, id string) (*query.Record, error) {
-	return runs.Get(ctx, tx.Tx, "id = $1", id)
+	r, err := runs.Get(ctx, tx.Tx, "id = $1", id)
+	if err != nil {
+		return nil, err
+	}
+	one := []query.Record{*r}
+	err = tx.findSecrets(ctx, one)
+	return &one[0], err
 }
-
-func (tx queryTx) AddRun(ctx context.Context, r *query.Record) error { return runs.Add(ctx, tx.Tx, r) }
-
-func (tx queryTx) SetRun(ctx context.Context, r *query.Record) error { return runs.Set(ctx, tx.Tx, r) }
 
 func (tx queryTx) Runs(ctx context.Context, f query.RecordFilter) ([]query.Record, error) {
 	before, until := micro(f.Before), micro(f.Until)
-	return runs.List(ctx, tx.Tx, `WHERE ($1 = '' OR owner_id = $1 OR $2 <> '' AND id IN (SELECT run_id FROM run_viewers WHERE viewer_id = $2))
+	return tx.listRuns(ctx, `WHERE ($1 = '' OR owner_id = $1 OR $2 <> '' AND id IN (SELECT run_id FROM run_viewers WHERE viewer_id = $2))
 		AND ($3 = '' OR login = $3) AND ($4 = '' OR state = $4) AND ($5 = '' OR query_id = $5) AND ($6 = '' OR target = $6)
-		AND ($7 = '' OR via = $7) AND ($8 = '' OR lower(title) LIKE $8 ESCAPE '!') AND submitted >= $9 AND (CAST($10 AS BIGINT) = 0 OR submitted < $10)
-		AND (CAST($11 AS BIGINT) = 0 OR pinned = 1) AND (CAST($12 AS BIGINT) = 0 OR submitted < $12 OR submitted = $12 AND id < $13)
-		ORDER BY submitted DESC, id DESC LIMIT $14`,
-		f.OwnerID, f.ViewerID, f.Login, string(f.State), f.QueryID, f.Target, f.Via, Contains(f.Title), micro(f.Since), until, number(f.Pinned), before, f.BeforeID, bound(f.Limit))
+		AND ($7 = '' OR via = $7) AND submitted >= $8 AND (CAST($9 AS BIGINT) = 0 OR submitted < $9)
+		AND (CAST($10 AS BIGINT) = 0 OR pinned = 1) AND (CAST($11 AS BIGINT) = 0 OR submitted < $11 OR submitted = $11 AND id < $12)
+		ORDER BY submitted DESC, id DESC LIMIT $13`,
+		f.OwnerID, f.ViewerID, f.Login, string(f.State), f.QueryID, f.Target, f.Via, micro(f.Since), until, number(f.Pinned), before, f.BeforeID, bound(f.Limit))
 }
 
 // micro is a moment as it is stored.
@@ -85,21 +90,29 @@ func bound(limit int) int64 {
 }
 
 func (tx queryTx) OpenRuns(ctx context.Context) ([]query.Record, error) {
-	return runs.List(ctx, tx.Tx, "WHERE state IN ('queued', 'running') ORDER BY submitted, id")
+	return tx.listRuns(ctx, "WHERE state IN ('queued', 'running') ORDER BY submitted, id")
 }
 
 func (tx queryTx) DueRuns(ctx context.Context, before time.Time, limit int) ([]query.Record, error) {
-	return runs.List(ctx, tx.Tx, "WHERE expires > 0 AND expires <= $1 AND pinned = 0 AND rows_key IS NOT NULL ORDER BY expires LIMIT $2", micro(before), bound(limit))
+	return tx.listRuns(ctx, "WHERE expires > 0 AND expires <= $1 AND pinned = 0 AND rows_key IS NOT NULL ORDER BY expires LIMIT $2", micro(before), bound(limit))
 }
 
 func (tx queryTx) OldestRuns(ctx context.Context, ownerID string, limit int) ([]query.Record, error) {
-	return runs.List(ctx, tx.Tx, `WHERE rows_key IS NOT NULL AND pinned = 0 AND state IN ('succeeded', 'failed', 'canceled') AND ($1 = '' OR owner_id = $1)
+	return tx.listRuns(ctx, `WHERE rows_key IS NOT NULL AND pinned = 0 AND state IN ('succeeded', 'failed', 'canceled') AND ($1 = '' OR owner_id = $1)
 		ORDER BY submitted, id LIMIT $2`, ownerID, bound(limit))
 }
 
 func (tx queryTx) StoredBytes(ctx context.Context, ownerID string) (int64, error) {
+	return tx.sumBytes(ctx, "", ownerID)
+}
+
+func (tx queryTx) PinnedBytes(ctx context.Context, ownerID string) (int64, error) {
+	return tx.sumBytes(ctx, " AND pinned = 1", ownerID)
+}
+
+func (tx queryTx) sumBytes(ctx context.Context, which, ownerID string) (int64, error) {
 	var n int64
-	err := tx.Row(ctx, "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM runs WHERE rows_key IS NOT NULL AND ($1 = '' OR owner_id = $1)", []any{ownerID}, []any{&n})
+	err := tx.Row(ctx, "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM runs WHERE rows_key IS NOT NULL AND ($1 = '' OR owner_id = $1)"+which, []any{ownerID}, []any{&n})
 	return n, err
 }
 

@@ -35,7 +35,7 @@ func Open(ctx context.Context, cfg Config) (*sqldb.DB, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	write, err := sql.Open("sqlite", dsn(path, url.Values{"_txlock": {"immediate"}}, "journal_mode(WAL)", "synchronous(FULL)"))
+	write, err := sql.Open("sqlite", dsn(path, url.Values{"_txlock": {"immediate"}}, "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(1)"))
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -73,7 +73,7 @@ func dsn(path string, q url.Values, pragmas ...string) string {
 }
 
 func engine() sqldb.Engine {
-	return sqldb.Engine{Name: "sqlite", Goose: goose.DialectSQLite3, Text: "TEXT", Blob: "BLOB", Taken: taken}
+	return sqldb.Engine{Name: "sqlite", Goose: goose.DialectSQLite3, Text: "TEXT", Blob: "BLOB", Purge: "PRAGMA wal_checkpoint(TRUNCATE)", Taken: taken}
 }
 
 func taken(err error) (string, bool) {
