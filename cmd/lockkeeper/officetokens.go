@@ -33,7 +33,7 @@ func (t *officeTokens) Bearer(ctx context.Context, c proxy.Credential) (*policy.
 	if _, err := t.config.Lookup(ctx, c.Login, c.Database); !errors.Is(err, pgauth.ErrUnknownLogin) {
 		return nil, true, err
 	}
-	caller, err := t.people.ByToken(ctx, admin.NewSecret(text), c.Addr)
+	caller, err := t.people.ByTokenAtDoor(ctx, admin.NewSecret(text), c.Addr)
 	switch {
 	case admin.CodeOf(err) == admin.Unauthenticated:
 		return nil, true, nil
