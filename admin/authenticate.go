@@ -85,12 +85,37 @@ func (o *Office) touchSession(ctx context.Context, id string) error {
 
 // ByToken returns who a token speaks for.
 func (o *Office) ByToken(ctx context.Context, bearer Secret, addr netip.Addr) (*Caller, error) {
+	c, stale, err := o.byToken(ctx, bearer, addr)
+	if err == nil && stale {
+		err = o.touchToken(ctx, c.Token, addr)
+	}
+	if err != nil {
+		return nil, unproven(err)
+	}
+	return c, nil
+}
+
+// ByTokenAtDoor is ByToken for the door, which works while this office stands by
+// and writes nothing: that the token was used is noted if it can be.
+func (o *Office) ByTokenAtDoor(ctx context.Context, bearer Secret, addr netip.Addr) (*Caller, error) {
+	c, stale, err := o.byToken(ctx, bearer, addr)
+	if err == nil && stale {
+		if touched := o.touchToken(ctx, c.Token, addr); errors.Is(touched, ErrAbsent) {
+			err = touched // revoked meanwhile
+		}
+	}
+	if err != nil {
+		return nil, unproven(err)
+	}
+	return c, nil
+}
+
+// byToken also tells whether its last use is to be noted anew.
+func (o *Office) byToken(ctx context.Context, bearer Secret, addr netip.Addr) (c *Caller, stale bool, err error) {
 	secret, kind, err := ParseToken(bearer.Reveal())
 	if err != nil {
-		return nil, Unauthenticate()
+		return nil, false, ErrAbsent
 	}
-	var c *Caller
-	stale := false
 	err = o.cfg.Store.View(ctx, func(tx Tx) error {
 		t, err := tx.TokenByHash(ctx, digest(secret))
 		if err != nil {
@@ -105,13 +130,7 @@ func (o *Office) ByToken(ctx context.Context, bearer Secret, addr netip.Addr) (*
 		}
 		return nil
 	})
-	if err == nil && stale {
-		err = o.touchToken(ctx, c.Token, addr)
-	}
-	if err != nil {
-		return nil, unproven(err)
-	}
-	return c, nil
+	return c, stale, err
 }
 
 // tokenCaller returns whom a token speaks for now, or ErrAbsent.

@@ -63,7 +63,7 @@ func (h *house) buildServer(ctx context.Context) error {
 	}
 	if h.office != nil {
 		cfg.Recorder = h.office.seen
-		cfg.Tokens = &officeTokens{config: people, people: h.office.people, target: target}
+		cfg.Tokens = &doorTokens{config: people, people: h.office.people, target: target}
 	}
 	if err := h.buildOperator(&cfg); err != nil {
 		return fmt.Errorf("operator: %w", err)

@@ -11,8 +11,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/proxy/pgauth"
 )
 
-// officeTokens lets API tokens come in at the door as passwords.
-type officeTokens struct {
+// doorTokens lets API tokens come in at the door as passwords.
+type doorTokens struct {
 	config *directory.Directory
 	people *admin.Office
 	target string
@@ -25,7 +25,7 @@ const viaWire = "wire"
 // for, under its own login, with the scope to submit runs; without the one to
 // write, the session is read-only. One that is bound to saved queries or to other
 // warehouses opens nothing here, and none opens a login of the configuration.
-func (t *officeTokens) Bearer(ctx context.Context, c proxy.Credential) (*policy.Principal, bool, error) {
+func (t *doorTokens) Bearer(ctx context.Context, c proxy.Credential) (*policy.Principal, bool, error) {
 	text := c.Text.Reveal()
 	if !admin.LooksLikeToken(text) {
 		return nil, false, nil
@@ -33,7 +33,7 @@ func (t *officeTokens) Bearer(ctx context.Context, c proxy.Credential) (*policy.
 	if _, err := t.config.Lookup(ctx, c.Login, c.Database); !errors.Is(err, pgauth.ErrUnknownLogin) {
 		return nil, true, err
 	}
-	caller, err := t.people.ByToken(ctx, admin.NewSecret(text), c.Addr)
+	caller, err := t.people.ByTokenAtDoor(ctx, admin.NewSecret(text), c.Addr)
 	switch {
 	case admin.CodeOf(err) == admin.Unauthenticated:
 		return nil, true, nil

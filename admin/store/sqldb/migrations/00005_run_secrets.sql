@@ -5,4 +5,4 @@ CREATE TABLE run_secrets (
     text_key {{blob}} NOT NULL,
     rows_key {{blob}} NOT NULL
 );
-CREATE INDEX runs_kept ON runs (owner_id, pinned, bytes) WHERE rows_key IS NOT NULL;
+CREATE INDEX runs_kept ON runs (owner_id, pinned, bytes, rows_key) WHERE rows_key IS NOT NULL;
