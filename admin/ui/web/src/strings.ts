@@ -235,7 +235,7 @@ export const t = {
     readOnlyWrites: 'It writes: choose Read and write to run it.',
     unknown: 'Not all of it can be understood without running it, so it is treated as what it might be.',
     kind: 'Kind',
-    kinds: { read: 'reads', write: 'writes', ddl: 'changes the schema', session: 'changes the session', tx: 'controls a transaction', unknown: 'not known' } as Record<string, string>,
+    kinds: { read: 'reads', write: 'writes', ddl: 'changes the schema', session: 'changes the session', transaction: 'controls a transaction', copy_in: 'copies in', copy_out: 'copies out', utility: 'another command', unknown: 'not known' } as Record<string, string>,
     class: 'Class',
     reads: 'Reads',
     writes: 'Writes',
