@@ -58,7 +58,7 @@ func newBackroom(t *testing.T, h *house, db *sqldb.DB, vault *secret.Vault, fold
 	if b.runs, err = query.New(query.Config{
 		Targets: targets, Store: store, Door: b, Facts: facts{parser}, Blobs: blobs, Vault: vault, Journal: h.journal, People: people{h}, Hub: h.hub, Now: time.Now,
 		Intents: open{}, Rights: open{}, Privileges: open{},
-		Bounds: query.Bounds{LiveEach: 500},
+		Bounds: query.Bounds{LiveEach: 500, Patience: time.Minute},
 	}); err != nil {
 		t.Fatal(err)
 	}

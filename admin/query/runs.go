@@ -18,6 +18,9 @@ type Runs struct {
 	types  *typeNames
 	access access
 	pace   pace
+	pages  *budget // memory of pages on their way
+	sorts  *budget // memory of sorts
+	views  *views
 
 	version atomic.Uint64 // of the lists that are published
 
@@ -38,6 +41,9 @@ func New(cfg Config) (*Runs, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}}
+	s.pages = newBudget(cfg.Bounds.PagesBytes, cfg.Bounds.PagesBytes/2)
+	s.sorts = newBudget(cfg.Bounds.SortsBytes, cfg.Bounds.SortsBytes/2)
+	s.views = newViews(cfg.Bounds.ViewsBytes)
 	s.access = access{cfg: &s.cfg, log: s.cfg.Log}
 	return s, nil
 }

@@ -78,6 +78,7 @@ func (s *Runs) expireRun(ctx context.Context, id string, early bool) error {
 
 // dropBlobs removes a run's rows. What stays behind is swept as an orphan.
 func (s *Runs) dropBlobs(ctx context.Context, id string) {
+	s.views.forget(id)
 	prefix := strings.TrimSuffix(blobName(id, 0), "0")
 	list, err := s.cfg.Blobs.List(ctx, prefix, "", 0)
 	for _, info := range list {
