@@ -246,6 +246,9 @@ func (s *Runs) Latest(ctx context.Context, c *admin.Caller, queryID string) (str
 			continue
 		}
 		st, err := s.access.of(ctx, c, &records[i])
+		if isSilent(err) {
+			return "", err // an older one would pass for the newest
+		}
 		if err == nil && st > stranger {
 			return records[i].ID, nil
 		}
