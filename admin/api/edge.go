@@ -97,7 +97,7 @@ func (a *API) recovered(w *patient, r *http.Request) {
 	case v == nil && w.failed == nil:
 		return
 	case w.failed != nil && (v == nil || is && errors.Is(err, w.failed)): // whoever asked left, or took nothing
-		a.cfg.Log.InfoContext(r.Context(), "answer cut", slogRequest(r.Context()), slogCause(w.failed))
+		a.cfg.Log.DebugContext(r.Context(), "answer cut", slogRequest(r.Context()), slogCause(w.failed))
 		panic(http.ErrAbortHandler)
 	case is && errors.Is(err, http.ErrAbortHandler):
 		panic(v)

@@ -57,8 +57,8 @@ func TestNobodyReachesWhatIsNotTheirs(t *testing.T) {
 	everything := []string{"runs:write", "runs:read", "runs:write_dml", "queries:read", "queries:write", "queries:run", "catalog:read", "tokens:write", "usage:read"}
 	strangers := map[string]*browser{
 		"a stranger": h.person("eve", "member", "other"),
-		"one whom policy lets and the warehouse does not":  h.person("mia", "member", "other"),
-		"a service":                                        h.root.programFor(service, everything...),
+		"one whom policy lets and the warehouse does not": h.person("mia", "member", "other"),
+		"a service": h.root.programFor(service, everything...),
 		"the owner's token that is bound to another query": owner.bound(bound),
 		"a stranger's token that is bound to one":          h.person("ben", "member", "other").bound(bound),
 	}

@@ -40,7 +40,7 @@ type certificate struct {
 type certificates struct {
 	section   tlsConfig
 	protocols []string // what is spoken under it, for ALPN
-	current atomic.Pointer[certificate]
+	current   atomic.Pointer[certificate]
 }
 
 func newCertificates(section tlsConfig, protocols ...string) (*certificates, error) {

@@ -36,6 +36,9 @@ export const sql = (text) => ask('/sql', text)
 /** `lockkeeper …`, at the machine of the server. */
 export const cli = (...args) => ask('/cli', JSON.stringify(args))
 
+/** How many reads of a run's result are in the record. */
+export const reads = (run) => ask('/reads', run).then(Number)
+
 export const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 
 /** One act, named; what fails ends the script with a picture of every page. */
