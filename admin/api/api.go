@@ -54,7 +54,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{
 		cfg: cfg, out: out, mux: &routed{ServeMux: http.NewServeMux()},
-		limits: newBuckets(cfg.Rate), open: newBuckets(cfg.OpenRate), streams: newStreams(cfg.MaxStreams),
+		limits: newBuckets(cfg.Rate), open: newBuckets(cfg.OpenRate), streams: newStreams(cfg.MaxStreams, cfg.MaxWaiting),
 	}
 	if a.files, err = newFiles(cfg.Files); err != nil {
 		return nil, err

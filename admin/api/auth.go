@@ -55,12 +55,8 @@ func (a *API) admit(ctx context.Context, w http.ResponseWriter, r *http.Request,
 // lasting watches the caller's rights, and then asks once more whether they
 // hold: what ended in between was not watched yet.
 func (a *API) lasting(ctx context.Context, c *admin.Caller, rt route) (context.Context, func(), error) {
-	owner := ""
-	if rt.stream {
-		owner = ownerOf(c)
-	}
 	plain := ctx
-	ctx, done, err := a.streams.begin(ctx, owner)
+	ctx, done, err := a.streams.begin(ctx, ownerOf(c), rt.stream)
 	if err != nil {
 		return plain, nil, err
 	}

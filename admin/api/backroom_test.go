@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,7 @@ func newBackroom(t *testing.T, h *house, db *sqldb.DB, vault *secret.Vault, fold
 	if b.runs, err = query.New(query.Config{
 		Targets: targets, Store: store, Door: b, Facts: facts{parser}, Blobs: blobs, Vault: vault, Journal: h.journal, People: people{h}, Hub: h.hub, Now: time.Now,
 		Intents: open{}, Rights: open{}, Privileges: open{},
-		Bounds: query.Bounds{LiveEach: 500},
+		Bounds: query.Bounds{LiveEach: 500, Patience: time.Minute},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -201,17 +202,20 @@ func (catalog) Completions(context.Context, *admin.Caller, string) (query.Comple
 	return query.Completions{Version: "abc", Schemas: []query.CompletionSchema{{Name: "public"}}}, nil
 }
 
-// open lets ana read what runs read, and nobody else.
+// open lets ana and vera read what runs read, and mia as far as policy goes.
 type open struct{}
 
 func (open) Intents(_ context.Context, run string, _ time.Time) ([]audit.Event, error) {
-	return []audit.Event{{Kind: audit.KindIntent, Run: run, Database: "dwh", Verbs: []string{"select"}, Reads: []string{"public.fact"}}}, nil
+	return []audit.Event{{
+		Kind: audit.KindIntent, Run: run, Database: "dwh", Verbs: []string{"select"}, Reads: []string{"public.fact"},
+		ResolvedReads: []string{"public.fact"}, Expanded: true,
+	}}, nil
 }
 
 func (open) MayRead(_ context.Context, who policy.Subject, _ query.Target, _ []policy.Relation, _ []policy.Function) (bool, error) {
-	return who.User == "ana", nil
+	return slices.Contains([]string{"ana", "vera", "mia"}, who.User), nil
 }
 
 func (open) CanSelect(_ context.Context, login string, _ query.Target, _ []policy.Relation) (bool, error) {
-	return login == "ana", nil
+	return slices.Contains([]string{"ana", "vera"}, login), nil
 }

@@ -1,27 +1,30 @@
 package api
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/lockkeeper/lockkeeper/admin/query"
 )
 
-// cells returns rows as they stand in an answer: strings and null, or, where a
+// cells returns a row as it stands in an answer: strings and null, or, where a
 // caller wants JSON, what JSON holds without loss.
-func cells(rows [][]*string, columns []query.Column, asJSON bool) [][]any {
-	out := make([][]any, len(rows))
-	for i, row := range rows {
-		out[i] = make([]any, len(row))
-		for j, cell := range row {
-			if cell == nil {
-				continue
-			}
-			out[i][j] = *cell
-			if asJSON && j < len(columns) {
-				out[i][j] = value(*cell, columns[j].Type)
-			}
+func cells(row []*string, columns []query.Column, asJSON bool) []any {
+	out := make([]any, len(row))
+	for i, cell := range row {
+		if cell == nil {
+			continue
+		}
+		out[i] = *cell
+		if asJSON && i < len(columns) {
+			out[i] = value(*cell, columns[i].Type)
 		}
 	}
 	return out
@@ -57,4 +60,44 @@ func jsonFloat(f float64) string {
 		return "null"
 	}
 	return string(b)
+}
+
+// writeJSON writes the body row by row: a page is large, and its text as a whole
+// would be held as long as the client takes for it.
+func (b *rowsBody) writeJSON(to io.Writer) error {
+	head := *b
+	head.Rows = [][]any{}
+	text, err := marshal(&head)
+	if err != nil {
+		return err
+	}
+	before, after, found := bytes.Cut(text, []byte(`"rows":[]`))
+	if !found {
+		return errors.New("the body of a page has no rows")
+	}
+	w := bufio.NewWriterSize(to, 32<<10)
+	_, _ = w.Write(before) // Flush has the error of all
+	_, _ = w.WriteString(`"rows":[`)
+	for i, row := range b.page {
+		line, err := marshal(cells(row, b.Columns, b.asJSON))
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			_ = w.WriteByte(',')
+		}
+		if _, err := w.Write(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+			return err
+		}
+	}
+	_ = w.WriteByte(']')
+	_, _ = w.Write(after)
+	return w.Flush()
+}
+
+// marshal writes a value as all answers are written.
+func marshal(v any) ([]byte, error) {
+	var text bytes.Buffer
+	err := huma.DefaultJSONFormat.Marshal(&text, v)
+	return text.Bytes(), err
 }

@@ -48,6 +48,7 @@ type Config struct {
 	Rate        Rate          // of each caller
 	OpenRate    Rate          // of each address from which nobody is signed in
 	MaxStreams  int           // event streams of one caller at a time; default 8
+	MaxWaiting  int           // of one caller at a time: waits, pages, downloads that have not ended; default 64
 	Recheck     time.Duration // how often a stream asks again whether its caller may; default 10 s
 	Heartbeat   time.Duration // of event streams; default 15 s
 	WriteWait   time.Duration // how long a client may take no byte; default 30 s
@@ -85,7 +86,7 @@ func (c *Config) Validate() error {
 	if _, err := parseExternal(c.ExternalURL); err != nil {
 		return err
 	}
-	if c.Rate.PerSecond < 0 || c.Rate.Burst < 0 || c.OpenRate.PerSecond < 0 || c.OpenRate.Burst < 0 || c.MaxStreams < 0 {
+	if c.Rate.PerSecond < 0 || c.Rate.Burst < 0 || c.OpenRate.PerSecond < 0 || c.OpenRate.Burst < 0 || c.MaxStreams < 0 || c.MaxWaiting < 0 {
 		return errors.New("api: negative bound")
 	}
 	c.defaults()
@@ -98,6 +99,7 @@ func (c *Config) defaults() {
 	orElse(&c.Rate, Rate{PerSecond: 50, Burst: 200})
 	orElse(&c.OpenRate, Rate{PerSecond: 20, Burst: 100})
 	orElse(&c.MaxStreams, 8)
+	orElse(&c.MaxWaiting, 64)
 	orElse(&c.Recheck, 10*time.Second)
 	orElse(&c.Heartbeat, 15*time.Second)
 	orElse(&c.WriteWait, 30*time.Second)

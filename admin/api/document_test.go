@@ -142,7 +142,7 @@ func TestAnswersAreNeverNullLists(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	d := read(t, h.api.OpenAPI())
-	for _, name := range []string{"Run", "Saved", "Me", "Explanation", "ItemsRun"} {
+	for _, name := range []string{"Run", "Saved", "Me", "Explanation", "Runs"} {
 		s := d.Components.Schemas[name]
 		if s == nil {
 			t.Errorf("no schema %s", name)

@@ -30,6 +30,7 @@ const (
 	callerKey
 	requestKey
 	viaHeaderKey
+	afterKey
 )
 
 // Handler serves people and programs. Headers of a proxy that vouches for people
@@ -64,7 +65,10 @@ func (a *API) edge(viaHeader bool) http.Handler {
 		ctx := context.WithValue(r.Context(), requestIDKey, id)
 		ctx = context.WithValue(ctx, viaHeaderKey, viaHeader)
 		r = r.WithContext(ctx)
-		defer a.recovered(w, r)
+		p := a.patient(w)
+		w = p
+		defer p.begin()() // the rest of the answer leaves after us
+		defer a.recovered(p, r)
 		if !viaHeader {
 			a.cfg.Header.Strip(r.Header)
 		}
@@ -84,13 +88,18 @@ func (a *API) edge(viaHeader bool) http.Handler {
 	})
 }
 
-// recovered answers after a panic. One that http uses to cut the connection goes on.
-func (a *API) recovered(w http.ResponseWriter, r *http.Request) {
+// recovered cuts an answer that could not be written, and answers after a panic.
+// One that http uses to cut the connection goes on.
+func (a *API) recovered(w *patient, r *http.Request) {
 	v := recover()
-	if v == nil {
+	err, is := v.(error)
+	switch {
+	case v == nil && w.failed == nil:
 		return
-	}
-	if err, is := v.(error); is && errors.Is(err, http.ErrAbortHandler) {
+	case w.failed != nil && (v == nil || is && errors.Is(err, w.failed)): // whoever asked left, or took nothing
+		a.cfg.Log.DebugContext(r.Context(), "answer cut", slogRequest(r.Context()), slogCause(w.failed))
+		panic(http.ErrAbortHandler)
+	case is && errors.Is(err, http.ErrAbortHandler):
 		panic(v)
 	}
 	a.cfg.Log.ErrorContext(r.Context(), "panic while serving", slog.String("request_id", requestID(r.Context())), slog.String("cause", typeNameOf(v)), slog.String("stack", stack()))

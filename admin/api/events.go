@@ -157,7 +157,7 @@ func (a *API) stream(ctx context.Context, c *admin.Caller, names []string, look 
 	return &eventStream{Type: "text/event-stream", Body: func(hc huma.Context) {
 		defer sub.Close()
 		_, w := humago.Unwrap(hc)
-		f := &follower{out: &patient{w: w, control: http.NewResponseController(w), wait: a.cfg.WriteWait, now: a.cfg.Now, ctx: ctx, err: context.Cause}, last: map[string]string{}, version: map[string]uint64{}}
+		f := &follower{out: &heeding{w: w, ctx: ctx}, last: map[string]string{}, version: map[string]uint64{}}
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no") // proxies that buffer would hold events back
 		hc.SetStatus(http.StatusOK)
@@ -209,7 +209,8 @@ func (a *API) farewell(ctx context.Context, c *admin.Caller, f *follower) {
 	if why == admin.EndedNot {
 		return
 	}
-	f.out.ctx, f.out.wait = ctx, min(f.out.wait, farewellTime)
+	f.out.ctx = ctx
+	f.out.hurry(farewellTime)
 	if f.write("ended", []byte(`{"reason":"`+string(why)+`"}`)) == nil {
 		_ = f.flush() // it was the last
 	}
@@ -217,7 +218,7 @@ func (a *API) farewell(ctx context.Context, c *admin.Caller, f *follower) {
 
 // follower writes events, each only if it says something new.
 type follower struct {
-	out     *patient
+	out     *heeding
 	last    map[string]string
 	version map[string]uint64
 }
@@ -263,4 +264,4 @@ func (f *follower) comment() error {
 	return err
 }
 
-func (f *follower) flush() error { return f.out.control.Flush() }
+func (f *follower) flush() error { return f.out.flush() }

@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"io"
 	"mime"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -98,7 +96,7 @@ func (a *API) send(ctx context.Context, hc huma.Context, x *query.Export, has st
 	if x.Truncated != nil {
 		h.Set("Lockkeeper-Truncated", x.Truncated.By)
 	}
-	out := &patient{w: w, control: http.NewResponseController(w), wait: a.cfg.WriteWait, now: a.cfg.Now, ctx: ctx, err: context.Cause}
+	out := &heeding{w: w, ctx: ctx}
 	if err := x.Write(ctx, out); err != nil {
 		a.cut(ctx, hc, out.wrote, err)
 	}
@@ -118,39 +116,6 @@ func (a *API) cut(ctx context.Context, hc huma.Context, wrote bool, err error) {
 		err = interrupted(ctx)
 	}
 	a.refuse(w, r.WithContext(ctx), err)
-}
-
-// patient writes to a client that must take something within a time, and stops
-// when the context ends: in the middle of a download, if need be.
-type patient struct {
-	w       io.Writer
-	control *http.ResponseController
-	wait    time.Duration
-	now     func() time.Time
-	ctx     context.Context //nolint:containedctx // io.Writer has no place for it
-	err     func(context.Context) error
-	wrote   bool
-}
-
-// Write writes p, in pieces small enough that the context is heard between them.
-func (p *patient) Write(b []byte) (int, error) {
-	const piece = 64 << 10
-	total := 0
-	for first := true; first || len(b) > 0; first = false {
-		if err := p.err(p.ctx); err != nil {
-			return total, err
-		}
-		_ = p.control.SetWriteDeadline(p.now().Add(p.wait)) // a recorder of tests has none
-		part := b[:min(len(b), piece)]
-		n, err := p.w.Write(part)
-		p.wrote = p.wrote || n > 0
-		total += n
-		if err != nil {
-			return total, err
-		}
-		b = b[len(part):]
-	}
-	return total, nil
 }
 
 // interrupted is the error of a request whose context has ended.

@@ -48,6 +48,7 @@ type house struct {
 	log     *buffer
 	server  *httptest.Server
 	root    *browser // an admin
+	file    string   // of the store
 	tokens  map[string]*browser
 }
 
@@ -78,7 +79,8 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 	t.Cleanup(h.hub.Close)
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
-	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "office.db")})
+	h.file = filepath.Join(dir, "office.db")
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: h.file})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,11 +93,25 @@ func (a *API) gate(rt route) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		defer done()
+		var after []func()
+		ctx = context.WithValue(ctx, afterKey, &after)
+		defer func() {
+			for _, f := range after {
+				f()
+			}
+		}()
 		if err := a.takeBody(w, r, rt, hc.Operation(), callerOf(ctx)); err != nil {
 			a.refuse(w, r.WithContext(ctx), err)
 			return
 		}
 		next(&answer{humaContext: huma.WithContext(hc, ctx)})
+	}
+}
+
+// afterwards calls f when the answer has been written, or never will be.
+func afterwards(ctx context.Context, f func()) {
+	if all, ok := ctx.Value(afterKey).(*[]func()); ok {
+		*all = append(*all, f)
 	}
 }
 

@@ -149,6 +149,11 @@ func known(ctx context.Context, err error) *admin.Error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return interrupted(ctx)
 	}
+	if ctx.Err() != nil { // what was under way failed because of it, in words of its own
+		e := interrupted(ctx)
+		e.Err = cmp.Or(e.Err, err)
+		return e
+	}
 	return &admin.Error{Code: admin.Internal, Err: err}
 }
 

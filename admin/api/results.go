@@ -34,6 +34,9 @@ type rowsBody struct {
 	Rows      [][]any           `json:"rows"`
 	Truncated *query.Truncation `json:"truncated"`
 	Next      *string           `json:"next" doc:"Path of the next page; null: no more."`
+
+	page   [][]*string // stands for Rows, which are made as they are written
+	asJSON bool
 }
 
 type rowsOut struct {
@@ -62,6 +65,7 @@ func (a *API) getRows(ctx context.Context, c *admin.Caller, in *rowsIn) (*rowsOu
 	if err != nil {
 		return nil, err
 	}
+	afterwards(ctx, page.Close)
 	out := &rowsOut{Status: http.StatusOK, ETag: rowsTag(page.ETag, in), Cache: privateCache, Policy: sandboxed}
 	if noneMatch(in.NoneMatch, out.ETag) { // only now: the access is in the record
 		out.Status = http.StatusNotModified
@@ -69,7 +73,8 @@ func (a *API) getRows(ctx context.Context, c *admin.Caller, in *rowsIn) (*rowsOu
 	}
 	out.Body = &rowsBody{
 		Run: page.Run, Statement: page.Statement, Offset: page.Offset, Count: len(page.Rows), RowCount: page.RowCount,
-		Filtered: page.Filtered, Columns: page.Columns, Rows: cells(page.Rows, page.Columns, in.Values == "json"), Truncated: page.Truncated,
+		Filtered: page.Filtered, Columns: page.Columns, Truncated: page.Truncated,
+		page: page.Rows, asJSON: in.Values == "json",
 	}
 	if page.More {
 		next := a.nextRows(in, page.Offset+int64(len(page.Rows)))

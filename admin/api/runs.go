@@ -257,7 +257,7 @@ func (a *API) listRuns(ctx context.Context, c *admin.Caller, in *struct {
 	Until     time.Time `query:"until"`
 	Starred   bool      `query:"starred" doc:"Pinned runs only."`
 },
-) (*listOf[query.Run], error) {
+) (*runList, error) {
 	f := query.Filter{
 		Submitter: in.Submitter, State: query.State(in.State), Query: in.Query, Text: in.Q, Target: in.Target, Via: in.Via,
 		Since: in.Since, Until: in.Until, Pinned: in.Starred, Cursor: in.Cursor, Limit: in.Limit,
@@ -266,7 +266,16 @@ func (a *API) listRuns(ctx context.Context, c *admin.Caller, in *struct {
 		f.Submitter = c.Login
 	}
 	found, err := a.cfg.Runs.List(ctx, c, f)
-	return list(found.Runs, found.Next), err
+	all := list(found.Runs, found.Next)
+	return &runList{runsBody{Items: all.Body.Items, Next: all.Body.Next, Incomplete: found.Incomplete}}, err
+}
+
+type runList struct{ Body runsBody }
+
+type runsBody struct {
+	Items      []query.Run `json:"items"`
+	Next       *string     `json:"next" doc:"The cursor of the next page; null: no more."`
+	Incomplete bool        `json:"incomplete" doc:"The warehouse does not answer: runs of others are left out of which it would have to say whether you may see them."`
 }
 
 func (a *API) updateRun(ctx context.Context, c *admin.Caller, in *struct {

@@ -4,52 +4,65 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 )
 
 var errStopping = errors.New("the server is stopping")
 
-// streams are the answers that last: event streams, long waits and downloads.
-// They are bounded for each caller, and all end when the API is closed.
+// streams are the answers that last: event streams, long waits, pages of rows
+// and downloads. They are bounded for each caller, and all end when the API is
+// closed.
 type streams struct {
-	most int
+	most   int // event streams of one caller
+	others int // other lasting answers of one caller
 
 	mu     sync.Mutex // guards all below
 	closed bool
-	owners map[string]int
+	counts map[counted]int
 	ends   map[*stream]struct{}
+}
+
+// counted is whose answers of one sort are counted together.
+type counted struct {
+	owner  string
+	events bool
 }
 
 // stream is one of them.
 type stream struct {
-	owner string // empty: not counted
-	end   context.CancelCauseFunc
+	as  counted
+	end context.CancelCauseFunc
 }
 
-func newStreams(most int) *streams {
-	return &streams{most: most, owners: map[string]int{}, ends: map[*stream]struct{}{}}
+func newStreams(most, others int) *streams {
+	return &streams{most: most, others: others, counts: map[counted]int{}, ends: map[*stream]struct{}{}}
 }
 
 // begin returns a context that ends when the API is closed, unless the owner has
-// too many already; an empty owner is not counted. The caller calls done.
-func (s *streams) begin(ctx context.Context, owner string) (_ context.Context, done func(), err error) {
+// too many already. The caller calls done.
+func (s *streams) begin(ctx context.Context, owner string, events bool) (_ context.Context, done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, nil, fail("interrupted", "The server is stopping. Ask again.")
 	}
-	if owner != "" && s.owners[owner] >= s.most {
+	as := counted{owner, events}
+	if events && s.counts[as] >= s.most {
 		e := fail("too-many-streams", "You have as many open streams as one may have. Close some.")
 		e.Extra = map[string]any{"limit": s.most}
 		return nil, nil, e
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	one := &stream{owner: owner, end: cancel}
-	s.ends[one] = struct{}{}
-	if owner != "" {
-		s.owners[owner]++
+	if !events && s.counts[as] >= s.others {
+		e := fail("too-many-waiting", "You have as many requests that have not ended as one may have. Wait for some of them.")
+		e.Extra, e.RetryAfter = map[string]any{"limit": s.others}, time.Second
+		return nil, nil, e
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	one := &stream{as: as, end: cancel}
+	s.ends[one] = struct{}{}
+	s.counts[as]++
 	return ctx, func() { s.done(one) }, nil
 }
 
@@ -58,11 +71,8 @@ func (s *streams) done(one *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.ends, one)
-	if one.owner == "" {
-		return
-	}
-	if s.owners[one.owner]--; s.owners[one.owner] == 0 {
-		delete(s.owners, one.owner)
+	if s.counts[one.as]--; s.counts[one.as] == 0 {
+		delete(s.counts, one.as)
 	}
 }
 

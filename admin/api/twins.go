@@ -17,7 +17,13 @@ var errTwins = errors.New("a member of an object stands there twice, perhaps in 
 // what checks a body and what reads it could take different ones.
 func strictFormat() huma.Format {
 	f := huma.DefaultJSONFormat
-	read := f.Unmarshal
+	read, write := f.Unmarshal, f.Marshal
+	f.Marshal = func(w io.Writer, v any) error {
+		if b, ok := v.(*rowsBody); ok {
+			return b.writeJSON(w)
+		}
+		return write(w, v)
+	}
 	f.Unmarshal = func(data []byte, v any) error {
 		if err := noTwins(data); err != nil {
 			return err

@@ -21,6 +21,8 @@ type access struct {
 
 	mu    sync.Mutex // guards known
 	known map[string]answer
+
+	silence silence
 }
 
 // answer is what the warehouse said of somebody's privileges.
@@ -158,7 +160,7 @@ func (a *access) warehouseLets(ctx context.Context, login string, rec *Record) (
 	if ok && now.Before(had.until) {
 		return had.may, nil
 	}
-	may, err := a.cfg.Privileges.CanSelect(ctx, login, t, rec.Origin.relations(t.Database))
+	may, err := a.ask(ctx, login, t, rec.Origin.relations(t.Database))
 	if err != nil {
 		return false, fmt.Errorf("ask the warehouse for privileges: %w", err)
 	}

@@ -53,6 +53,12 @@ type Bounds struct {
 	Live, LiveEach        int           // queued and running runs at once, of all and of one owner
 	Sweep                 time.Duration // between two sweeps
 	Poll                  time.Duration // between two looks at the door's queue
+	PageBytes             int64         // of one page of rows in memory
+	PagesBytes            int64         // of all pages on their way; half of it for one reader
+	SortsBytes            int64         // that all sorts hold together
+	ViewsBytes            int64         // of the places of sorted and filtered rows that are kept
+	Patience              time.Duration // for memory that others hold
+	Ask                   time.Duration // for the warehouse to say what a reader may
 }
 
 // Validate says what is missing.
@@ -78,6 +84,10 @@ func (b Bounds) withDefaults() Bounds {
 		{&b.MaxBytes, 1 << 30},
 		{&b.TopBytes, 64 << 30},
 		{&b.MaxStored, 8 << 30},
+		{&b.PageBytes, 32 << 20},
+		{&b.PagesBytes, 96 << 20},
+		{&b.SortsBytes, 80 << 20}, // the largest sort takes 74
+		{&b.ViewsBytes, 32 << 20},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -94,6 +104,8 @@ func (b Bounds) withDefaults() Bounds {
 		{&b.KeepRows, 90 * 24 * time.Hour},
 		{&b.Sweep, time.Minute},
 		{&b.Poll, 250 * time.Millisecond},
+		{&b.Patience, 10 * time.Second},
+		{&b.Ask, 2 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

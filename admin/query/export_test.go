@@ -3,6 +3,7 @@ package query
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 )
@@ -33,4 +34,33 @@ func vault(t testing.TB) *secret.Vault {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// HoldSorts takes all memory for sorts until the function returned is called.
+func (s *Runs) HoldSorts(t testing.TB) (release func()) { t.Helper(); return hold(t, s.sorts) }
+
+// HoldPages takes all memory for pages until the function returned is called.
+func (s *Runs) HoldPages(t testing.TB) (release func()) { t.Helper(); return hold(t, s.pages) }
+
+func hold(t testing.TB, b *budget) func() {
+	t.Helper()
+	all, err := b.take(t.Context(), "somebody", b.most, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.close
+}
+
+// PagesHeld returns the bytes of pages that nobody has closed.
+func (s *Runs) PagesHeld() int64 {
+	s.pages.mu.Lock()
+	defer s.pages.mu.Unlock()
+	return s.pages.used
+}
+
+// Views returns how many sorted and filtered views are kept, and their bytes.
+func (s *Runs) Views() (n int, bytes int64) {
+	s.views.mu.Lock()
+	defer s.views.mu.Unlock()
+	return len(s.views.byKey), s.views.used
 }

@@ -30,6 +30,10 @@ type Filter struct {
 type Page struct {
 	Runs []Run
 	Next string // cursor; empty: no more
+
+	// Incomplete: the warehouse does not answer, and runs of others are left out
+	// of which it would have to say whether the caller may see them.
+	Incomplete bool
 }
 
 // Viewer is somebody whom the owner of a run lets open it.
@@ -95,6 +99,10 @@ func (s *Runs) List(ctx context.Context, c *admin.Caller, f Filter) (Page, error
 			page.Next = writeCursor(rec.Submitted, rec.ID)
 			rf.Before, rf.BeforeID = rec.Submitted, rec.ID
 			run, ok, err := s.listed(ctx, c, rec, f.Text)
+			if isSilent(err) {
+				page.Incomplete = true
+				continue
+			}
 			if err != nil {
 				return Page{}, err
 			}

@@ -58,7 +58,7 @@ func (s *Runs) find(ctx context.Context, c *admin.Caller, id string) (*Record, s
 		return err
 	})
 	if errors.Is(err, admin.ErrAbsent) {
-		return nil, stranger, admin.Missing()
+		return nil, stranger, s.access.missing(ctx, c)
 	}
 	if err != nil {
 		return nil, stranger, fmt.Errorf("find the run: %w", err)
@@ -67,7 +67,7 @@ func (s *Runs) find(ctx context.Context, c *admin.Caller, id string) (*Record, s
 	st, err := s.access.of(ctx, c, rec)
 	switch {
 	case errors.Is(err, errActor), err == nil && st == stranger:
-		return rec, stranger, admin.Missing()
+		return rec, stranger, s.access.missing(ctx, c)
 	case err != nil:
 		return nil, stranger, err
 	}

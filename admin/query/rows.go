@@ -34,7 +34,13 @@ type RowsPage struct {
 	Truncated *Truncation
 	More      bool // there are rows behind the page
 	ETag      string
+
+	size  int64 // bytes of the cells
+	share *share
 }
+
+// Close lets the page's memory go to others. It may be called more than once.
+func (p *RowsPage) Close() { p.share.close() }
 
 // Chart is what a chart draws.
 type Chart struct {

@@ -18,7 +18,10 @@ type Runs struct {
 	types  *typeNames
 	access access
 	pace   pace
-	raw    Store // as it is, with titles sealed: what expires need not be opened
+	raw    Store   // as it is, with titles sealed: what expires need not be opened
+	pages  *budget // memory of pages on their way
+	sorts  *budget // memory of sorts
+	views  *views
 
 	unpurged atomic.Bool   // keys were destroyed that may linger in the store's files
 	crowded  chan struct{} // rows were added
@@ -42,6 +45,9 @@ func New(cfg Config) (*Runs, error) {
 	}
 	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}, crowded: make(chan struct{}, 1)}
 	s.raw, s.cfg.Store, s.cfg.Blobs = cfg.Store, titled{cfg.Store, s}, roomy{cfg.Blobs, s}
+	s.pages = newBudget(cfg.Bounds.PagesBytes, cfg.Bounds.PagesBytes/2)
+	s.sorts = newBudget(cfg.Bounds.SortsBytes, cfg.Bounds.SortsBytes/2)
+	s.views = newViews(cfg.Bounds.ViewsBytes)
 	s.access = access{cfg: &s.cfg, log: s.cfg.Log}
 	return s, nil
 }

@@ -94,6 +94,7 @@ func (s *Runs) purge(ctx context.Context) error {
 
 // dropBlobs removes a run's rows. What stays behind is swept as an orphan.
 func (s *Runs) dropBlobs(ctx context.Context, id string) {
+	s.views.forget(id)
 	prefix := strings.TrimSuffix(blobName(id, 0), "0")
 	list, err := s.cfg.Blobs.List(ctx, prefix, "", 0)
 	for _, info := range list {

@@ -172,6 +172,52 @@ func (r *Reader) Rows(ctx context.Context, offset, limit int64) iter.Seq2[[][]by
 	}
 }
 
+// Pick yields the rows with these numbers, which must rise. Each chunk is read
+// once, so rows that lie apart cost no more than reading from the first to the
+// last. A row is valid until the next one. ctx is looked at once a chunk.
+func (r *Reader) Pick(ctx context.Context, rows []uint32) iter.Seq2[[][]byte, error] {
+	return func(yield func([][]byte, error) bool) {
+		if len(rows) == 0 {
+			return
+		}
+		if last := int64(rows[len(rows)-1]); last >= r.index.count {
+			yield(nil, fmt.Errorf("there is no row %d; there are %d", last, r.index.count))
+			return
+		}
+		c, err := r.cursor(r.chunkOf(int64(rows[0])))
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.release(c)
+		for len(rows) > 0 {
+			if err := context.Cause(ctx); err != nil {
+				yield(nil, err)
+				return
+			}
+			at := r.chunkOf(int64(rows[0]))
+			_, err := c.load(at)
+			first, count := r.index.chunks[at].first, int64(r.index.chunks[at].rows)
+			for n := int64(0); err == nil && n < count && len(rows) > 0; n++ {
+				if err = c.next(n == count-1); err != nil {
+					break
+				}
+				if first+n != int64(rows[0]) {
+					continue
+				}
+				rows = rows[1:]
+				if !yield(c.row, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
 // chunkOf returns the chunk in which a row starts.
 func (r *Reader) chunkOf(row int64) int {
 	// The first chunk that begins after the row; before it, continuations.

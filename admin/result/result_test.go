@@ -360,3 +360,41 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	})
 }
+
+// Rows that lie apart are the rows with their numbers.
+func TestPick(t *testing.T) {
+	t.Parallel()
+	rows := oddRows()
+	for i := range 50_000 {
+		rows = append(rows, resulttest.Row(i, i, "some text of a row"))
+	}
+	r := resulttest.Store(t, oddColumns(), rows)
+	rng := rand.New(rand.NewPCG(1, 7))
+	for _, one := range []int{1, 2, 50, 5000} {
+		var want [][][]byte
+		var numbers []uint32
+		for i := range rows {
+			if rng.IntN(one) == 0 {
+				want, numbers = append(want, rows[i]), append(numbers, uint32(i))
+			}
+		}
+		var got [][][]byte
+		for row, err := range r.Pick(t.Context(), numbers) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, resulttest.Copy(row))
+		}
+		if !resulttest.Equal(got, want) {
+			t.Errorf("one of %d: %d rows, want %d, or others", one, len(got), len(want))
+		}
+	}
+	for row, err := range r.Pick(t.Context(), []uint32{3, uint32(len(rows))}) {
+		if err == nil {
+			t.Errorf("a row that is not there: %q", row)
+		}
+	}
+	for range r.Pick(t.Context(), nil) {
+		t.Error("a row of none")
+	}
+}

@@ -21,6 +21,8 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/admin/signin/signintest"
 	"github.com/lockkeeper/lockkeeper/admin/ui"
+	"github.com/lockkeeper/lockkeeper/audit"
+	"github.com/lockkeeper/lockkeeper/audit/jsonl"
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
@@ -80,7 +82,7 @@ func TestBrowser(t *testing.T) {
 	browserWelcome(t, p)
 	stage := httptest.NewServer(browserStage(pg, p.state))
 	t.Cleanup(stage.Close)
-	for _, script := range []string{"sessions", "answers", "queries", "runs", "keyboard", "pages"} {
+	for _, script := range []string{"sessions", "answers", "queries", "runs", "keyboard", "pages", "hostile"} {
 		t.Run(script, func(t *testing.T) {
 			browserScript(t, p, script, "LK_WEB=http://"+web, "LK_STAGE="+stage.URL, "CHROMIUM="+chromium)
 		})
@@ -209,6 +211,14 @@ func browserStage(pg *proxytest.Postgres, state string) *http.ServeMux {
 			return "", nil
 		}
 		return fmt.Sprint(first), err
+	})
+	browserHandle(mux, "/reads", func(ctx context.Context, body []byte) (string, error) {
+		dir, err := auditDir(state)
+		if err != nil {
+			return "", err
+		}
+		page, err := jsonl.NewReader(dir).Search(ctx, audit.Query{Filter: audit.Filter{Run: string(body), Kinds: []audit.Kind{audit.KindResultRead}}, Limit: 1000})
+		return fmt.Sprint(len(page.Events)), err
 	})
 	browserHandle(mux, "/cli", func(ctx context.Context, body []byte) (string, error) {
 		var args []string

@@ -56,7 +56,7 @@ func (h *house) buildServer(ctx context.Context) error {
 		ProbeAfter: time.Duration(n.ProbeAfter), ProbeTimeout: time.Duration(n.ProbeTimeout),
 	}
 	if h.cfg.TLS.mode() != tlsOff {
-		if h.certs, err = newCertificates(h.cfg.TLS); err != nil {
+		if h.certs, err = newCertificates(h.cfg.TLS, "postgresql"); err != nil {
 			return fmt.Errorf("tls: %w", err)
 		}
 		cfg.TLS = h.certs.get
@@ -64,6 +64,11 @@ func (h *house) buildServer(ctx context.Context) error {
 	if h.office != nil {
 		cfg.Recorder = h.office.seen
 		cfg.Tokens = &doorTokens{config: people, people: h.office.people, target: target}
+	}
+	if w := h.cfg.Web; !w.off() && w.Cert != "" {
+		if h.webCerts, err = newCertificates(tlsConfig{Cert: w.Cert, Key: w.Key}, "h2", "http/1.1"); err != nil {
+			return fmt.Errorf("web.cert: %w", err)
+		}
 	}
 	if err := h.buildOperator(&cfg); err != nil {
 		return fmt.Errorf("operator: %w", err)
@@ -130,12 +135,10 @@ func (h *house) reloadables(people *directory.Directory, salts pgauth.SaltKey) [
 		}})
 	}
 	if h.certs != nil {
-		items = append(items, &reloadable{what: "certificates", files: h.certs.files(), reload: func(ctx context.Context) error {
-			if err := h.certs.reload(); err != nil {
-				return err
-			}
-			return h.recordConfig(ctx, "certificates", h.certs.files()...)
-		}})
+		items = append(items, h.certs.item("certificates", h.recordConfig))
+	}
+	if h.webCerts != nil {
+		items = append(items, h.webCerts.item("web certificates", h.recordConfig))
 	}
 	return items
 }

@@ -94,7 +94,7 @@ func (o *office) furnish(ctx context.Context, h *house, r *rooms) error {
 	if r.api, err = api.New(cfg); err != nil {
 		return err
 	}
-	r.web, err = openWeb(ctx, o, r.api)
+	r.web, err = openWeb(ctx, o, r.api, h.webCerts)
 	return err
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -26,8 +25,9 @@ type webServer struct {
 // localSocket is where the command line comes in; its folder is the owner's.
 func localSocket(home string) string { return filepath.Join(home, "local.sock") }
 
-// openWeb takes the addresses and starts nothing.
-func openWeb(ctx context.Context, o *office, a *api.API) (_ *webServer, err error) {
+// openWeb takes the addresses and starts nothing. Without certificates the page
+// speaks no TLS.
+func openWeb(ctx context.Context, o *office, a *api.API, certs *certificates) (_ *webServer, err error) {
 	w := &webServer{}
 	defer func() {
 		if err != nil {
@@ -43,13 +43,8 @@ func openWeb(ctx context.Context, o *office, a *api.API) (_ *webServer, err erro
 	if err != nil {
 		return nil, fmt.Errorf("web.listen: %w", err)
 	}
-	if cfg.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
-		if err != nil {
-			_ = ln.Close()
-			return nil, fmt.Errorf("web.cert: %w", err)
-		}
-		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	if certs != nil {
+		ln = certs.listen(ln)
 	}
 	w.add(ln, a.Server(o.gate(a.Handler())))
 	if cfg.Header.Listen != "" {

@@ -53,6 +53,7 @@ type house struct {
 	quotas    *quotaFile
 	parser    parserPort
 	certs     *certificates // nil without TLS
+	webCerts  *certificates // nil without TLS at the page
 	reloader  *reloader
 	server    *proxy.Server
 	admin     *adminServer

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync/atomic"
 )
@@ -36,12 +38,13 @@ type certificate struct {
 
 // certificates holds the one in force. Connections keep what they began with.
 type certificates struct {
-	section tlsConfig
-	current atomic.Pointer[certificate]
+	section   tlsConfig
+	protocols []string // what is spoken under it, for ALPN
+	current   atomic.Pointer[certificate]
 }
 
-func newCertificates(section tlsConfig) (*certificates, error) {
-	c := &certificates{section: section}
+func newCertificates(section tlsConfig, protocols ...string) (*certificates, error) {
+	c := &certificates{section: section, protocols: protocols}
 	return c, c.reload()
 }
 
@@ -51,12 +54,35 @@ func (c *certificates) get() (*tls.Config, []byte) {
 	return now.config, now.leaf
 }
 
+// listen speaks TLS on a listener, to each new connection with the certificate
+// then in force.
+func (c *certificates) listen(ln net.Listener) net.Listener {
+	return tls.NewListener(ln, &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			cfg, _ := c.get()
+			return cfg, nil
+		},
+	})
+}
+
+// item is what the reloader does with the files.
+func (c *certificates) item(what string, record func(ctx context.Context, what string, files ...string) error) *reloadable {
+	return &reloadable{what: what, files: c.files(), reload: func(ctx context.Context) error {
+		if err := c.reload(); err != nil {
+			return err
+		}
+		return record(ctx, what, c.files()...)
+	}}
+}
+
 // reload reads the files again. When they are bad the last good ones stay.
 func (c *certificates) reload() error {
 	fresh, err := loadTLS(c.section)
 	if err != nil {
 		return err
 	}
+	fresh.config.NextProtos = c.protocols
 	c.current.Store(fresh)
 	return nil
 }
@@ -78,7 +104,6 @@ func loadTLS(t tlsConfig) (*certificate, error) {
 	cfg := &tls.Config{
 		Certificates: []tls.Certificate{pair},
 		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"postgresql"},
 	}
 	if t.MinVersion == "1.3" {
 		cfg.MinVersion = tls.VersionTLS13

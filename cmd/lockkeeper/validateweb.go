@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -47,6 +48,8 @@ func (w *webConfig) validateURL(address listenAddress) error {
 	switch {
 	case err != nil:
 		return errors.New("not a URL")
+	case !address.loopback() && isThisMachine(u.Hostname()):
+		return errors.New("a name of this machine only, while other machines reach the page: whoever sends it as Host would pass; say the name people use, as in https://lockkeeper.example")
 	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return errors.New("wants scheme, host and perhaps a path: https://lockkeeper.example/prefix")
 	case u.Scheme == "https":
@@ -61,13 +64,20 @@ func (w *webConfig) validateURL(address listenAddress) error {
 
 // loopback reports whether only this machine reaches the address.
 func (a listenAddress) loopback() bool {
-	host, err := netip.ParseAddrPort(a.address)
-	return a.network == "unix" || err == nil && host.Addr().IsLoopback()
+	host, _, err := net.SplitHostPort(a.address)
+	return a.network == "unix" || err == nil && isLoopbackHost(host)
 }
 
 func isLoopbackHost(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// isThisMachine reports whether a name means, on every machine, that machine.
+func isThisMachine(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	addr, err := netip.ParseAddr(host)
+	return isLoopbackHost(host) || strings.HasSuffix(host, ".localhost") || err == nil && (addr.Unmap().IsLoopback() || addr.IsUnspecified())
 }
 
 func (o *oidcConfig) validate() error {

@@ -220,6 +220,23 @@ func (f *Filtered) match(row [][]byte) (bool, error) {
 	return true, nil
 }
 
+// Of returns the same view of the same source opened again; of nil: one that
+// can be kept while no source is open.
+func (f *Filtered) Of(src result.Source) *Filtered {
+	out := *f
+	out.src = src
+	return &out
+}
+
+// Size is the memory that the view takes without its source, in bytes.
+func (f *Filtered) Size() int64 {
+	size := int64(cap(f.marks)) * 8
+	for i := range f.tests {
+		size += 256 + int64(len(f.tests[i].lower))
+	}
+	return size
+}
+
 // Columns are those of the source.
 func (f *Filtered) Columns() []result.Column { return f.src.Columns() }
 

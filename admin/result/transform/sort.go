@@ -1,13 +1,9 @@
 package transform
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"iter"
-	"slices"
 	"strconv"
 
 	"github.com/lockkeeper/lockkeeper/admin/result"
@@ -17,7 +13,7 @@ import (
 // What can be sorted.
 const (
 	MaxSortRows  = 1_000_000
-	MaxSortBytes = 256 << 20 // of rows and their keys
+	MaxSortBytes = 256 << 20 // of rows and their keys; far less of it is held
 	maxSortKeys  = 16
 )
 
@@ -37,88 +33,87 @@ func ParseSort(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// Sorted is the rows of a source in another order, held in memory. It is a
-// Source.
+// Order is where the rows of a sorted view stand in their source. A stored
+// result never changes, so an order can be kept and used again.
+type Order struct {
+	rows  []uint32
+	total int64 // rows that the view was made of
+}
+
+// Size is the memory that the order takes, in bytes.
+func (o *Order) Size() int64 { return int64(cap(o.rows)) * 4 }
+
+// Of returns the view of the source that the order was made from, or of the
+// same one opened again.
+func (o *Order) Of(src result.Source) *Sorted { return &Sorted{src: src, order: o} }
+
+// Sorted is the rows of a source in another order. It holds their places only
+// and reads the rows when they are asked for. It is a Source.
 type Sorted struct {
-	columns []result.Column
-	rows    []sortedRow
-	total   int64
+	src   result.Source
+	order *Order
 }
 
-// sortedRow is a row with the bytes to sort it by in front of it.
-type sortedRow struct {
-	prefix uint64 // the beginning of the key, so that most comparisons end here
-	data   []byte
-	key    uint32 // length of the key in data
-	seq    uint32 // place in the source
-}
-
-// Sort reads the rows into memory and sorts them; equal rows keep their order.
+// Sort puts the rows of a source, or those that pass its filter, into order;
+// equal rows keep theirs. It holds no rows, and of their keys no more at a time
+// than SortMemory says.
 func Sort(ctx context.Context, src result.Source, keys []Key) (*Sorted, error) {
-	s := &Sorted{columns: src.Columns(), total: total(src)}
-	sorter, err := newSorter(keys, s.columns)
+	return sortWithin(ctx, src, keys, maxPieces)
+}
+
+func sortWithin(ctx context.Context, src result.Source, keys []Key, pieces int) (*Sorted, error) {
+	sorter, err := newSorter(keys, src.Columns())
 	if err != nil {
 		return nil, err
 	}
 	if src.Count() > MaxSortRows {
 		return nil, fmt.Errorf("%w: %d; at most %d can be sorted. Filter first, or sort in the SQL", ErrSortTooLarge, src.Count(), MaxSortRows)
 	}
-	s.rows = make([]sortedRow, 0, src.Count())
-	var store arena
-	var scratch []byte
-	for row, err := range src.Rows(ctx, 0, -1) {
-		if err != nil {
-			return nil, err
-		}
-		if scratch, err = sorter.key(scratch[:0], row); err != nil {
-			return nil, err
-		}
-		r := sortedRow{key: uint32(len(scratch)), seq: uint32(len(s.rows))}
-		var head [8]byte
-		copy(head[:], scratch)
-		r.prefix = binary.BigEndian.Uint64(head[:])
-		scratch = result.AppendRow(scratch, row)
-		if store.size += len(scratch); store.size > MaxSortBytes {
-			return nil, fmt.Errorf("%w: they take more than %d MiB. Filter first, or sort in the SQL", ErrSortTooLarge, MaxSortBytes>>20)
-		}
-		r.data = store.keep(scratch)
-		s.rows = append(s.rows, r)
+	s := &sorting{src: src, sorter: sorter, most: pieces}
+	if f, ok := src.(*Filtered); ok {
+		s.src, s.match = f.src, f.match // places in what lies under the filter
 	}
-	slices.SortFunc(s.rows, func(a, b sortedRow) int {
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
-		}
-		return cmp.Or(bytes.Compare(a.data[:a.key], b.data[:b.key]), cmp.Compare(a.seq, b.seq))
-	})
-	return s, nil
+	rows, err := s.run(ctx, src.Count())
+	if err != nil {
+		return nil, err
+	}
+	return (&Order{rows: rows, total: total(src)}).Of(s.src), nil
 }
 
 // Columns are those of the source.
-func (s *Sorted) Columns() []result.Column { return s.columns }
+func (s *Sorted) Columns() []result.Column { return s.src.Columns() }
 
 // Count is the number of rows.
-func (s *Sorted) Count() int64 { return int64(len(s.rows)) }
+func (s *Sorted) Count() int64 { return int64(len(s.order.rows)) }
 
 // Total is the number of rows that the source was made of.
-func (s *Sorted) Total() int64 { return s.total }
+func (s *Sorted) Total() int64 { return s.order.total }
+
+// Order is the places of the rows, to be used again.
+func (s *Sorted) Order() *Order { return s.order }
 
 // Rows yields rows in their new order.
 func (s *Sorted) Rows(ctx context.Context, offset, limit int64) iter.Seq2[[][]byte, error] {
 	return func(yield func([][]byte, error) bool) {
-		rows := s.rows[min(max(offset, 0), s.Count()):]
+		places := s.order.rows[min(max(offset, 0), s.Count()):]
 		if limit >= 0 {
-			rows = rows[:min(limit, int64(len(rows)))]
+			places = places[:min(limit, int64(len(places)))]
 		}
-		row := make([][]byte, len(s.columns))
-		for i, r := range rows {
-			if err := context.Cause(ctx); i%1024 == 0 && err != nil {
+		row := make([][]byte, len(s.Columns()))
+		for size := maxBatch; len(places) > 0; {
+			batch, err := gather(ctx, s.src, places[:min(size, len(places))])
+			if err != nil {
 				yield(nil, err)
 				return
 			}
-			result.ParseRow(r.data[r.key:], row)
-			if !yield(row, nil) {
-				return
+			for _, packed := range batch {
+				result.ParseRow(packed, row)
+				if !yield(row, nil) {
+					return
+				}
 			}
+			size = max(1, len(batch)) // long rows: fewer at a time from here on
+			places = places[len(batch):]
 		}
 	}
 }
@@ -170,25 +165,6 @@ func (s *sorter) key(dst []byte, row [][]byte) ([]byte, error) {
 		}
 	}
 	return dst, nil
-}
-
-// arena keeps many short texts in few blocks.
-type arena struct {
-	block []byte
-	size  int // of all that the owner counts against a bound
-}
-
-func (a *arena) keep(b []byte) []byte {
-	const size = 1 << 20
-	if len(b) > size/4 {
-		return bytes.Clone(b)
-	}
-	if len(a.block)+len(b) > cap(a.block) {
-		a.block = make([]byte, 0, size)
-	}
-	at := len(a.block)
-	a.block = append(a.block, b...)
-	return a.block[at:len(a.block):len(a.block)]
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }

@@ -41,6 +41,9 @@ export const cli = (...args) => ask('/cli', JSON.stringify(args))
 /** The groups that the identity provider lists somebody in from now on. */
 export const groups = (login, ...names) => ask('/groups', JSON.stringify({ login, groups: names }))
 
+/** How many reads of a run's result are in the record. */
+export const reads = (run) => ask('/reads', run).then(Number)
+
 export const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 
 /** One act, named; what fails ends the script with a picture of every page. */

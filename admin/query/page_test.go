@@ -1,0 +1,95 @@
+package query_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/admin"
+	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/policy"
+)
+
+// The order of a sorted result is found once; whoever has no part in the memory
+// for it is told to come again.
+func TestSortsShareMemory(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.Patience = 20 * time.Millisecond })
+	run := h.run(h.ann, query.Request{SQL: "select g as n, g % 7 as m from generate_series(1, 5000) g"})
+	req := query.RowsRequest{Sort: "m:desc,n", Filter: `[{"col":"n","op":"gt","value":"100"}]`, Limit: 3}
+	release := h.runs.HoldSorts(t)
+	_, err := h.runs.Rows(t.Context(), h.ann, run.ID, req)
+	if e := problem(err); slug(err) != "sorts-busy" || e.Code != admin.Unavailable || e.RetryAfter <= 0 {
+		t.Fatalf("with no memory left: %v", err)
+	}
+	release()
+	page, err := h.runs.Rows(t.Context(), h.ann, run.ID, req)
+	if err != nil || *page.Rows[0][0]+" "+*page.Rows[0][1] != "104 6" || *page.Filtered != 4900 {
+		t.Fatalf("%+v %v", page, err)
+	}
+	defer h.runs.HoldSorts(t)()
+	req.Offset = 4898
+	page, err = h.runs.Rows(t.Context(), h.ann, run.ID, req) // its order is known
+	if err != nil || len(page.Rows) != 2 || *page.Rows[1][0] != "4998" || page.More || *page.Filtered != 4900 {
+		t.Fatalf("%+v %v", page, err)
+	}
+	// What is known opens nothing to whom the run is not open.
+	if _, err := h.runs.Rows(t.Context(), h.eve, run.ID, req); slug(err) != "not-found" {
+		t.Errorf("eve: %v", err)
+	}
+	// Of filtered rows, too.
+	only := query.RowsRequest{Filter: `[{"col":"m","op":"eq","value":"3"}]`, Offset: 700, Limit: 1}
+	for range 2 {
+		if page, err = h.runs.Rows(t.Context(), h.ann, run.ID, only); err != nil || *page.Rows[0][0] != "4903" || *page.Filtered != 714 {
+			t.Fatalf("%+v %v", page, err)
+		}
+	}
+	if n, bytes := h.runs.Views(); n != 2 || bytes < 4*4900 {
+		t.Errorf("%d views of %d bytes are kept", n, bytes)
+	}
+	if err := h.runs.Delete(t.Context(), h.ann, run.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := h.runs.Views(); n != 0 {
+		t.Errorf("%d views of a deleted run are kept", n)
+	}
+}
+
+// Pages on their way take memory until they are closed; then the next is served.
+func TestPagesShareMemory(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) {
+		c.Bounds.Patience, c.Bounds.PageBytes = 20*time.Millisecond, 1<<20
+	})
+	run := h.run(h.ann, query.Request{SQL: "select g as n, repeat('x', 1000) as w, null::int from generate_series(1, 3000) g"})
+	release := h.runs.HoldPages(t)
+	if _, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{}); slug(err) != "pages-busy" || problem(err).RetryAfter <= 0 {
+		t.Errorf("with no memory left: %v", err)
+	}
+	release()
+	page, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{Limit: 900})
+	if held := h.runs.PagesHeld(); err != nil || held < 900_000 || held > 1<<20 {
+		t.Errorf("%d bytes are held: %v", held, err)
+	}
+	page.Close()
+	page.Close()
+	_, err = h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{Limit: 2000})
+	if slug(err) != "page-too-large" {
+		t.Errorf("2 MB of 1 MiB: %v", err)
+	}
+	h.journal.broken(errors.New("full"))
+	if _, err := h.runs.Rows(t.Context(), h.ann, run.ID, query.RowsRequest{}); slug(err) != "audit-unavailable" {
+		t.Errorf("no record: %v", err)
+	}
+	if held := h.runs.PagesHeld(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
+}
+
+// problem is an answer of ours; an empty one if it is none.
+func problem(err error) *admin.Error {
+	if e, ok := errors.AsType[*admin.Error](err); ok {
+		return e
+	}
+	return &admin.Error{}
+}
