@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/admin"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden file anew") //nolint:gochecknoglobals // a flag
@@ -133,4 +135,28 @@ func showRun(r *Run) string {
 		fmt.Fprintf(&b, " queue=%dms elapsed=%dms", r.QueueMS, r.ElapsedMS)
 	}
 	return b.String() + "\n"
+}
+
+// Whose lock it is that a statement waits for is told to himself, and to
+// operators who may see others' sessions.
+func TestWhoseLockIsTold(t *testing.T) {
+	t.Parallel()
+	const another, his = "waits for a lock that another session holds", "waits for a lock that a session of bob in psql holds"
+	as := func(login string, role admin.Role, scopes ...admin.Scope) *admin.Caller {
+		return &admin.Caller{Login: login, Roles: map[string]admin.Role{admin.AllTargets: role}, Scopes: scopes}
+	}
+	w := blocked(&Holder{User: "bob", Tool: "psql"}, "ann", "all")
+	for want, callers := range map[string][]*admin.Caller{
+		another: {as("ann", admin.RoleMember, admin.ScopeActivityRead), as("eve", admin.RoleOperator), as("eve", admin.RoleNone, admin.ScopeActivityRead)},
+		his:     {as("bob", admin.RoleMember), as("ops", admin.RoleOperator, admin.ScopeActivityRead)},
+	} {
+		for _, c := range callers {
+			if got := w.shown(c, "warehouse").Detail; got != want {
+				t.Errorf("to %s, %v: %q, want %q", c.Login, c.Scopes, got, want)
+			}
+		}
+	}
+	if w.Detail != another || blocked(&Holder{}, "", "all").Detail != another {
+		t.Errorf("the snapshot says %q", w.Detail)
+	}
 }
