@@ -394,7 +394,7 @@ func TestPick(t *testing.T) {
 			t.Errorf("a row that is not there: %q", row)
 		}
 	}
-	for range r.Pick(t.Context(), nil) {
-		t.Error("a row of none")
+	for row, err := range r.Pick(t.Context(), nil) {
+		t.Errorf("a row of none: %q, %v", row, err)
 	}
 }
