@@ -104,6 +104,7 @@ type reasonBody struct {
 type runChange struct {
 	Title  *string `json:"title,omitempty" maxLength:"800"`
 	Pinned *bool   `json:"pinned,omitempty"`
+	Keep   *bool   `json:"keep,omitempty" doc:"Whether a run that goes on does so when nobody looks."`
 }
 
 type viewersBody struct {
@@ -284,7 +285,7 @@ func (a *API) updateRun(ctx context.Context, c *admin.Caller, in *struct {
 	Body runChange
 },
 ) (*oneRun, error) {
-	run, err := a.cfg.Runs.Update(ctx, c, in.ID, query.Change{Title: in.Body.Title, Pinned: in.Body.Pinned})
+	run, err := a.cfg.Runs.Update(ctx, c, in.ID, query.Change{Title: in.Body.Title, Pinned: in.Body.Pinned, Keep: in.Body.Keep})
 	return &oneRun{Status: http.StatusOK, ETag: quoted(run.ETag()), Body: &run}, err
 }
 

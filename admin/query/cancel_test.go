@@ -143,7 +143,11 @@ func TestAbandonedRunsEndUnlessKept(t *testing.T) {
 	kept := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'kept'", Keep: true})
 	left := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'left'"})
 	seen := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'seen'"})
-	h.until("they run", "select count(*) = 3 from pg_stat_activity where usename = '"+h.role+"' and wait_event = 'PgSleep'")
+	later := h.submit(h.ann, query.Request{SQL: "select pg_sleep(60), 'kept later'"})
+	if got, err := h.runs.Update(t.Context(), h.ann, later.ID, query.Change{Keep: new(true)}); err != nil || !got.Keep || got.Version <= later.Version {
+		t.Fatalf("keep %t, version %d after %d: %v", got.Keep, got.Version, later.Version, err)
+	}
+	h.until("they run", "select count(*) = 4 from pg_stat_activity where usename = '"+h.role+"' and wait_event = 'PgSleep'")
 	h.clock.move(9 * time.Minute)
 	if err := h.runs.Lease(t.Context(), h.ann, seen.ID); err != nil {
 		t.Fatal(err)
@@ -154,13 +158,13 @@ func TestAbandonedRunsEndUnlessKept(t *testing.T) {
 		t.Errorf("%s %+v", run.State, run.Cancel)
 	}
 	live, err := h.runs.Live(t.Context(), h.ann)
-	if err != nil || len(live) != 2 {
+	if err != nil || len(live) != 3 {
 		t.Errorf("%d go on, %v", len(live), err)
 	}
-	if n := h.runs.Revoke(h.ann.ID); n != 2 {
+	if n := h.runs.Revoke(h.ann.ID); n != 3 {
 		t.Errorf("revoked %d", n)
 	}
-	for _, id := range []string{kept.ID, seen.ID} {
+	for _, id := range []string{kept.ID, later.ID, seen.ID} {
 		if run := h.end(h.ann, id); run.State != query.StateCanceled {
 			t.Errorf("after revocation: %s", run.State)
 		}

@@ -196,7 +196,7 @@ func (s *Runs) store(ctx context.Context, l *live, r *Run) error {
 			return err
 		}
 		rec := l.rec
-		rec.Title, rec.Pinned, rec.Deleted = had.Title, had.Pinned, had.Deleted
+		rec.Title, rec.Pinned, rec.Deleted, rec.Keep = had.Title, had.Pinned, had.Deleted, had.Keep
 		r.Title, r.Pinned = had.Title, had.Pinned
 		return tx.SetRun(ctx, &rec)
 	})
@@ -254,13 +254,13 @@ func (s *Runs) watch(ctx context.Context, l *live, m *meter, over <-chan struct{
 
 // abandoned ends an interactive run that nobody looks at.
 func (s *Runs) abandoned(l *live) {
-	if l.rec.Urgency != Interactive || l.rec.Keep || l.rec.Via != viaWeb {
+	if l.rec.Urgency != Interactive || l.rec.Via != viaWeb {
 		return
 	}
 	l.mu.Lock()
-	idle := s.now().Sub(l.seen)
+	idle, keep := s.now().Sub(l.seen), l.keep
 	l.mu.Unlock()
-	if idle > s.cfg.Bounds.Abandon {
+	if !keep && idle > s.cfg.Bounds.Abandon {
 		s.happen(l, cancelAsked{by: houseName, reason: "nobody looked at it for " + s.cfg.Bounds.Abandon.String()})
 		l.stop(errCanceled)
 	}

@@ -49,6 +49,7 @@ type Viewer struct {
 type Change struct {
 	Title  *string
 	Pinned *bool
+	Keep   *bool // of a run that goes on: it does so when nobody looks
 }
 
 // Bounds of a list.

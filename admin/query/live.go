@@ -22,6 +22,7 @@ type live struct {
 	run     *Run       // a snapshot, never changed in place
 	changed chan struct{}
 	seen    time.Time   // when somebody last said that he looks
+	keep    bool        // go on when nobody does
 	waits   bool        // the door had it waiting once
 	sent    time.Time   // when the statement that runs was sent
 	timer   *time.Timer // of the run timeout
@@ -68,6 +69,21 @@ func (l *live) setLocked(r *Run) {
 	l.run = r
 	close(l.changed)
 	l.changed = make(chan struct{})
+}
+
+// keepOn says whether the run goes on when nobody looks; the snapshot says so too.
+func (l *live) keepOn(on bool) *Run {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.run.State.Terminal() {
+		return l.run
+	}
+	l.keep = on
+	next := *l.run
+	next.Keep = on
+	next.Version++
+	l.setLocked(&next)
+	return &next
 }
 
 // happen applies an event and tells of it. What has ended does not change.

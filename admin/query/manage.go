@@ -117,7 +117,7 @@ func (s *Runs) owned(ctx context.Context, c *admin.Caller, id string) (*Record, 
 	return rec, nil
 }
 
-// Update changes title or pin. It is recorded before it happens.
+// Update changes title, pin, or whether a run goes on when nobody looks. It is recorded before it happens.
 func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change) (Run, error) {
 	rec, err := s.owned(ctx, c, id)
 	if err != nil {
@@ -154,11 +154,15 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 				rec.Expires = s.now().Add(s.cfg.Bounds.KeepRows)
 			}
 		}
+		set(&rec.Keep, ch.Keep)
 		rec.Version++
 		return tx.SetRun(ctx, rec)
 	})
 	if err != nil {
 		return Run{}, err
+	}
+	if l := s.liveRun(id); l != nil && ch.Keep != nil {
+		s.publish(l, l.keepOn(*ch.Keep))
 	}
 	return s.view(ctx, c, rec, owner)
 }

@@ -213,7 +213,7 @@ func (s *Runs) prepare(ctx context.Context, tx Tx, c *admin.Caller, req Request)
 	if err != nil {
 		return nil, err
 	}
-	l := &live{src: req.SQL, target: target, plan: plan, principals: c.Principals(), changed: make(chan struct{}), seen: s.now()}
+	l := &live{src: req.SQL, target: target, plan: plan, principals: c.Principals(), changed: make(chan struct{}), seen: s.now(), keep: req.Keep}
 	if err := s.record(l, c, &req, ref); err != nil {
 		return nil, err
 	}

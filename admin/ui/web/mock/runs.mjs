@@ -79,7 +79,7 @@ export function makeRun(body, over = {}) {
   const id = over.id ?? newId('r')
   const run = {
     id, url: `http://127.0.0.1:8099/r/${id.slice(2)}`, state: 'queued', target: 'warehouse', access: body.access ?? 'read_only', multi: !!body.multi, via: over.via ?? 'web',
-    title: body.title ?? '', urgency: 'interactive', tags: {}, submitter: over.submitter ?? { id: me.id, kind: 'person', login: me.login, name: me.name, on_behalf_of: null },
+    title: body.title ?? '', urgency: 'interactive', keep: body.keep ?? false, tags: {}, submitter: over.submitter ?? { id: me.id, kind: 'person', login: me.login, name: me.name, on_behalf_of: null },
     sql: body.sql, params: body.params ?? [], query: body.query ?? null,
     times: { submitted: iso(over.at ?? now()), started: null, finished: null }, elapsed_ms: 0, queue_ms: 0,
     wait: { reason: 'starting', position: null, ahead: null, class: 'interactive', detail: '', eta_ms: null }, progress: null,

@@ -101,9 +101,10 @@ await step('the palette', async () => {
 await step('the tree of tables, and the completion', async () => {
   await page.goto(origin + '/new')
   await page.getByRole('textbox', { name: 'SQL editor' }).waitFor()
-  const node = page.getByRole('treeitem', { name: /data-struck=table/ })
-  if (await node.count() === 0) await page.getByRole('treeitem', { name: /shop/ }).first().click()
-  await node.first().click()
+  const schema = page.getByRole('treeitem', { name: /^shop/ }).first()
+  await schema.waitFor()
+  if (await schema.getAttribute('aria-expanded') !== 'true') await schema.click()
+  await page.getByRole('treeitem', { name: /data-struck=table/ }).first().click()
   await harmless('tree', 'table', 'column')
   await olga.type('select * from shop.')
   await page.keyboard.press('Control+Space')

@@ -14,6 +14,11 @@ await step('Cancel ends a statement at the warehouse', async () => {
   await eventually('it runs', sleeping, (n) => n === '1')
   await owner.page.getByRole('status').filter({ hasText: 'Running' }).first().waitFor()
   await owner.axe('a running statement')
+  await owner.button('Keep running').click()
+  await owner.page.getByRole('button', { name: 'Keep running', pressed: true }).waitFor()
+  assert.equal((await owner.api('GET', `/runs/r_${run}`)).body.keep, true)
+  await owner.button('Keep running').click()
+  await owner.page.getByRole('button', { name: 'Keep running', pressed: false }).waitFor()
   const began = Date.now()
   await owner.page.getByRole('toolbar').getByRole('button', { name: 'Cancel' }).click()
   await trouble.getByText('Canceled by olga').waitFor()
@@ -22,6 +27,20 @@ await step('Cancel ends a statement at the warehouse', async () => {
   assert.equal((await owner.api('GET', `/runs/r_${run}`)).body.state, 'canceled')
   await owner.axe('a canceled statement')
   return `${took} ms from the press to the word`
+})
+
+await step('a lock that another run holds', async () => {
+  const holder = await owner.api('POST', '/runs', { sql: 'begin; lock table shop.big in access exclusive mode; select pg_sleep(63)', multi: true, access: 'read_write', params: [] }, { Prefer: 'respond-async' })
+  assert.equal(holder.status, 202, JSON.stringify(holder.body))
+  await eventually('it holds the lock', () => sql("select count(*) from pg_stat_activity where query like '%pg_sleep(63)%' and wait_event = 'PgSleep'"), (n) => n === '1')
+  await owner.write('select count(*) from shop.big')
+  await owner.run()
+  const status = owner.page.getByRole('status').filter({ hasText: 'waits for a lock that a session of olga' })
+  await status.waitFor()
+  const words = (await status.innerText()).replaceAll(/\s+/g, ' ')
+  assert.ok([200, 202].includes((await owner.api('POST', `/runs/${holder.body.id}/cancel`, {})).status))
+  await owner.page.getByRole('gridcell', { name: '5000', exact: true }).waitFor()
+  return words
 })
 
 await step('a place in the queue, and why', async () => {

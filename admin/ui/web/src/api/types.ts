@@ -64,7 +64,7 @@ export interface RunStatement {
 export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'canceled'
 
 export interface Wait {
-  reason: 'slot' | 'rule' | 'quota' | 'throttle' | 'lock' | 'target_down' | 'starting'
+  reason: 'slot' | 'rule' | 'lock' | 'starting'
   position: number | null
   ahead: number | null
   class: string
@@ -86,6 +86,7 @@ export interface Run {
   via: string
   title: string
   urgency: string
+  keep: boolean
   tags: Record<string, string>
   submitter: { id: string; kind: string; login: string; name: string; on_behalf_of: string | null }
   sql: string | null

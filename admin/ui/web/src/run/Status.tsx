@@ -1,16 +1,18 @@
-import { Ban, Hourglass, LoaderCircle } from 'lucide-react'
+import { Ban, Hourglass, LoaderCircle, Moon } from 'lucide-react'
 import { useCancel } from '../api/hooks'
 import { finished } from '../api/run'
 import type { Run } from '../api/types'
 import { count, duration, roughDuration } from '../format'
 import { Button, keys, StateDot, useNow } from '../parts'
 import { t } from '../strings'
+import { useKeep } from './actions'
 
 /** One line that says where the run stands, in words, with the way to stop it. */
 export function RunStatus({ run, button = true }: { run: Run; button?: boolean }) {
   const active = !finished(run)
   const now = useNow(200, active)
   const cancel = useCancel()
+  const keep = useKeep(run)
   if (!active) return null
   const since = new Date(run.state === 'running' && run.times.started ? run.times.started : run.times.submitted).getTime()
   const stopping = cancel.isPending || run.cancel !== null
@@ -22,6 +24,14 @@ export function RunStatus({ run, button = true }: { run: Run; button?: boolean }
         <span>{detail(run)}</span>
       </div>
       <span className="mono elapsed" aria-hidden="true">{duration(Math.max(0, now - since))}</span>
+      {run.can.pin && run.urgency === 'interactive' && run.via === 'web' && (
+        <Button
+          small look={run.keep ? 'plain' : 'quiet'} aria-pressed={run.keep} title={run.keep ? t.run.kept : t.run.keepHint} disabled={keep.isPending}
+          icon={<Moon size={14} aria-hidden="true" />} onClick={() => keep.mutate()}
+        >
+          {t.run.keep}
+        </Button>
+      )}
       {button && run.can.cancel && (
         <Button small icon={<Ban size={14} aria-hidden="true" />} title={keys('mod+.')} disabled={stopping} onClick={() => cancel.mutate(run.id)}>
           {stopping ? t.query.canceling : t.query.cancelRun}
@@ -33,7 +43,7 @@ export function RunStatus({ run, button = true }: { run: Run; button?: boolean }
 }
 
 function headline(run: Run): string {
-  if (run.state === 'running') return t.run.running
+  if (run.state === 'running') return run.wait ? t.run.waiting : t.run.running
   const { wait } = run
   return wait?.position ? t.run.queued(wait.position, wait.ahead) : t.run.queuedPlain
 }
@@ -41,7 +51,8 @@ function headline(run: Run): string {
 function detail(run: Run): string {
   const parts: string[] = []
   if (run.state === 'running') {
-    if (run.progress && run.progress.phase !== 'running') parts.push(t.run.phases[run.progress.phase] ?? run.progress.phase)
+    if (run.wait) parts.push(run.wait.detail || t.run.reasons[run.wait.reason])
+    else if (run.progress && run.progress.phase !== 'running') parts.push(t.run.phases[run.progress.phase] ?? run.progress.phase)
     if (run.progress && run.progress.rows > 0) parts.push(t.run.rowsSoFar(count(run.progress.rows)))
   } else if (run.wait) {
     parts.push(run.wait.detail || t.run.reasons[run.wait.reason] || run.wait.reason)

@@ -86,6 +86,16 @@ export function usePin(run: Run) {
   })
 }
 
+/** Lets a run go on when its page is left, or takes that back. */
+export function useKeep(run: Run) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: () => send<Run>('PATCH', `/runs/${run.id}`, { keep: !run.keep }),
+    onSuccess: (next) => client.setQueryData(['run', run.id], next),
+    onError: (err) => toast(err.message, 'bad'),
+  })
+}
+
 /** Pin, share and delete: behind one button, each with its name. */
 export function MoreActions({ run, children }: { run: Run; children?: ReactNode }) {
   const client = useQueryClient()
