@@ -84,9 +84,13 @@ func TestOfficeCancel(t *testing.T) {
 		quin.must(http.MethodPost, "/runs/"+first+"/cancel", map[string]any{}, nil)
 		want(t, ended(quin, first), "canceled")
 	}
+	bound := 3 * time.Second // other tests run beside it
+	if heavy() {
+		bound = time.Second
+	}
 	for kind, d := range longest {
 		t.Logf("%s: gone after %s at most", kind, d.Round(time.Millisecond))
-		if d > 3*time.Second {
+		if d > bound {
 			t.Errorf("%s: still there after %s", kind, d)
 		}
 	}
