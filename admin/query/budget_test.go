@@ -63,6 +63,7 @@ func TestBudget(t *testing.T) {
 		}
 		first.close()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if !slices.Equal(got, []string{"bob0", "cid3", "ann4", "bob1", "bob2"}) {
 			t.Errorf("served %v", got)
 		}
