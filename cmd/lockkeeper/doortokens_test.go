@@ -15,17 +15,24 @@ import (
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
-// An API token comes in at the door as a password, over TLS only, and as far as
-// its scopes and bindings let it; its end is the end of its sessions.
-func TestOfficeTokensAtTheDoor(t *testing.T) {
-	t.Parallel()
-	certs, folder := proxytest.Certs(t), t.TempDir()
+// doorCerts returns a folder with server.crt and server.key.
+func doorCerts(t *testing.T) (folder string) {
+	t.Helper()
+	certs := proxytest.Certs(t)
+	folder = t.TempDir()
 	for name, pem := range map[string][]byte{"crt": certs.ServerPEM, "key": certs.ServerKeyPEM} {
 		if err := os.WriteFile(filepath.Join(folder, "server."+name), pem, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	file := configFlags(t, fmt.Sprintf("tls: {cert: %s/server.crt, key: %[1]s/server.key}\n", folder))
+	return folder
+}
+
+// An API token comes in at the door as a password, over TLS only, and as far as
+// its scopes and bindings let it; its end is the end of its sessions.
+func TestOfficeTokensAtTheDoor(t *testing.T) {
+	t.Parallel()
+	file := configFlags(t, fmt.Sprintf("tls: {cert: %s/server.crt, key: %[1]s/server.key}\n", doorCerts(t)))
 	h := serveOffice(t, append(file, "--auth", "password")...)
 	h.welcome(t, "ada", "reader", "--admin")
 	ann := h.welcome(t, "ann", "reader")

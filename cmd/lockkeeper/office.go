@@ -166,6 +166,9 @@ func (o *office) start(failed chan<- error) (stop func(context.Context)) {
 	var group sync.WaitGroup
 	group.Go(func() { _ = o.directory.Run(ctx) }) // logs by itself, returns with ctx
 	group.Go(func() { o.seen.run(ctx) })
+	if o.fence != nil {
+		group.Go(func() { o.revoker.watch(ctx) })
+	}
 	release := o.hold(failed)
 	wait := o.rooms.web.serve(failed)
 	return func(patience context.Context) {

@@ -53,32 +53,48 @@ func TestOfficeStandbyDoorRevokes(t *testing.T) {
 	t.Parallel()
 	pg := officeWarehouse(t)
 	proxytest.Exec(t, pg.Super(t), "CREATE DATABASE office")
-	file := configFlags(t, fmt.Sprintf("office: {store: %q, key_file: %q}\n", pg.URL(proxytest.Superuser, "office"), filepath.Join(t.TempDir(), "key")))
+	folder := doorCerts(t)
+	file := append(configFlags(t, fmt.Sprintf("office: {store: %q, key_file: %q}\ntls: {cert: %s/server.crt, key: %[3]s/server.key}\n",
+		pg.URL(proxytest.Superuser, "office"), filepath.Join(t.TempDir(), "key"), folder)), "--auth", "password")
 	first := serveOfficeAt(t, pg, freeAddress(t), file...)
 	eventually(t, "the first works", func() bool { return strings.Contains(first.log.String(), "the office works on the store") })
 	second := serveOfficeAt(t, pg, freeAddress(t), file...)
-	connect := func(login string) *pgx.Conn {
-		u := first.welcome(t, login, "reader", "--admin")
-		var made struct{ Password string }
-		u.must(http.MethodPost, "/db-passwords", map[string]any{"tool": "psql"}, &made)
+	connect := func(login, password string) *pgx.Conn {
 		var c *pgx.Conn
 		eventually(t, "the second door knows "+login, func() (ok bool) {
 			var err error
-			c, err = pgx.Connect(t.Context(), "postgres://"+login+":"+made.Password+"@"+second.door+"/postgres?sslmode=disable")
+			c, err = pgx.Connect(t.Context(), "postgres://"+login+":"+password+"@"+second.door+"/postgres?sslmode=require")
 			return err == nil
 		})
 		t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
 		return c
 	}
-	ann, bob := connect("ann"), connect("bob")
-	first.console("user", "disable", "ann")
-	began := time.Now()
-	eventually(t, "the session at the second door ends", func() bool { _, err := ann.Exec(t.Context(), "SELECT 1"); return err != nil })
-	t.Logf("ended after %s", time.Since(began).Round(time.Millisecond))
-	if d := time.Since(began); d > 5*time.Second && !raceEnabled {
-		t.Errorf("it lived on for %s", d)
+	password := func(u *officeUser) string {
+		var made struct{ Password string }
+		u.must(http.MethodPost, "/db-passwords", map[string]any{"tool": "psql"}, &made)
+		return made.Password
 	}
-	if _, err := bob.Exec(t.Context(), "SELECT 1"); err != nil {
+	ends := func(what string, c *pgx.Conn) {
+		t.Helper()
+		began := time.Now()
+		eventually(t, what+" at the second door ends", func() bool { _, err := c.Exec(t.Context(), "SELECT 1"); return err != nil })
+		t.Logf("%s: ended after %s", what, time.Since(began).Round(time.Millisecond))
+		if d := time.Since(began); d > 5*time.Second && !raceEnabled {
+			t.Errorf("%s lived on for %s", what, d)
+		}
+	}
+	ann, bob := first.welcome(t, "ann", "reader", "--admin"), first.welcome(t, "bob", "reader", "--admin")
+	var token struct {
+		Token string
+		Item  struct{ ID string }
+	}
+	bob.must(http.MethodPost, "/tokens", map[string]any{"name": "tool", "scopes": []string{"runs:write"}, "expires_in_days": 1}, &token)
+	hers, his, byToken := connect("ann", password(ann)), connect("bob", password(bob)), connect("bob", token.Token)
+	first.console("user", "disable", "ann")
+	ends("the session of somebody shut out", hers)
+	bob.must(http.MethodDelete, "/tokens/"+token.Item.ID, nil, nil)
+	ends("the session of a revoked token", byToken)
+	if _, err := his.Exec(t.Context(), "SELECT 1"); err != nil {
 		t.Errorf("who stands by it: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -51,6 +52,60 @@ func (r *officeRevoker) lost(logins []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
 	defer cancel()
 	r.endAtTheDoor(ctx, gone)
+}
+
+// standbyLook is how often an office that stands by looks whether the tokens of
+// the sessions at its door still hold.
+const standbyLook = 3 * time.Second
+
+// watch ends the sessions at this door of tokens that were revoked elsewhere,
+// while the office stands by.
+func (r *officeRevoker) watch(ctx context.Context) {
+	look := time.NewTicker(standbyLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		if r.server == nil || r.office.works() {
+			continue
+		}
+		if gone := r.revokedTokens(ctx); len(gone) > 0 {
+			r.endAtTheDoor(ctx, nil, gone...)
+		}
+	}
+}
+
+// revokedTokens returns those of the sessions at this door that were revoked.
+func (r *officeRevoker) revokedTokens(ctx context.Context) (gone []string) {
+	held := map[string]bool{}
+	for _, s := range r.server.Snapshot().Sessions {
+		if s.Via == viaWire && s.Token != "" {
+			held[s.Token] = true
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, revokeTime)
+	defer cancel()
+	err := r.store.View(ctx, func(tx admin.Tx) error {
+		for id := range held {
+			t, err := tx.Token(ctx, id)
+			if errors.Is(err, admin.ErrAbsent) || err == nil && !t.Revoked.IsZero() {
+				gone = append(gone, id)
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		r.log.WarnContext(ctx, "cannot find whether the tokens at the door still hold", slog.Any("error", err))
+	}
+	return gone
 }
 
 // endAtTheDoor ends the sessions of some logins, and those that came in by one
