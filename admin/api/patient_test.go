@@ -103,7 +103,13 @@ func TestWaitsAreFew(t *testing.T) {
 	id := ana.call("POST", "/runs", map[string]any{"sql": "select slow"}, header{"Prefer": "wait=0"}).want(202).id()
 	waits := make(chan *answer, 2)
 	for range 2 {
-		go func() { waits <- ana.call("GET", "/runs/"+id, nil, header{"Prefer": "wait=55"}) }()
+		go func() { // ends with the run; joined below
+			a := ana.call("GET", "/runs/"+id, nil, header{"Prefer": "wait=55"})
+			for a.res.StatusCode == http.StatusTooManyRequests { // a look of below was faster
+				a = ana.call("GET", "/runs/"+id, nil, header{"Prefer": "wait=55"})
+			}
+			waits <- a
+		}()
 	}
 	for end := time.Now().Add(soon); ; {
 		a := ana.call("GET", "/runs/"+id, nil)
@@ -122,7 +128,7 @@ func TestWaitsAreFew(t *testing.T) {
 	ana.call("GET", "/me", nil).want(200)
 	h.door.finish(id)
 	for range 2 {
-		if a := <-waits; a.res.StatusCode != http.StatusOK && a.res.StatusCode != http.StatusTooManyRequests {
+		if a := <-waits; a.res.StatusCode != http.StatusOK {
 			t.Errorf("%d %s", a.res.StatusCode, a.body)
 		}
 	}
