@@ -168,6 +168,17 @@ func TestPassword(t *testing.T) {
 	if err := h.SetPassword(t.Context(), ana.Caller, good, better); err != nil {
 		t.Fatal(err)
 	}
+	again := h.again(ana.Caller.ID) // who forgot it is sent a link, which serves for one password
+	if err := h.SetPassword(t.Context(), again.Caller, none, good); err != nil {
+		t.Fatal(err)
+	}
+	code(t, "a second one by the same link", h.SetPassword(t.Context(), again.Caller, none, better), admin.Forbidden)
+	late := h.again(ana.Caller.ID)
+	h.clock.advance(15 * time.Minute)
+	code(t, "long after the link", h.SetPassword(t.Context(), late.Caller, none, better), admin.Forbidden)
+	if err := h.SetPassword(t.Context(), late.Caller, good, better); err != nil {
+		t.Fatal(err)
+	}
 	in, err := h.SignInPassword(t.Context(), " ANA ", better, admin.Visit{Addr: somewhere})
 	if err != nil || in.Caller.ID != ana.Caller.ID || in.Session.Method != "password" {
 		t.Fatalf("signed in: %+v, %v", in, err)

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
 )
@@ -43,7 +44,7 @@ func (o *Office) SignInPassword(ctx context.Context, login string, password Secr
 		return nil, err
 	}
 	if !ok || !known {
-		return nil, o.refuseSignIn(ctx, name, "password", v)
+		return nil, o.refuseSignIn(ctx, name, byPassword, v)
 	}
 	fresh := hash
 	if rehash {
@@ -51,7 +52,7 @@ func (o *Office) SignInPassword(ctx context.Context, login string, password Secr
 			return nil, err
 		}
 	}
-	out, err := o.signIn(ctx, "password", v, func(tx Tx) (*Principal, string, error) {
+	out, err := o.signIn(ctx, byPassword, v, func(tx Tx) (*Principal, string, error) {
 		p, err := tx.PrincipalByLogin(ctx, name)
 		if err != nil {
 			return nil, "", err
@@ -63,7 +64,7 @@ func (o *Office) SignInPassword(ctx context.Context, login string, password Secr
 		return p, "", nil
 	})
 	if errors.Is(err, ErrAbsent) {
-		return nil, o.refuseSignIn(ctx, name, "password", v)
+		return nil, o.refuseSignIn(ctx, name, byPassword, v)
 	}
 	return out, outward(err)
 }
@@ -73,7 +74,7 @@ func (o *Office) SignInLink(ctx context.Context, secret Secret, v Visit) (*Signe
 	if n := len(secret.Reveal()); n == 0 || n > maxSecret {
 		return nil, badLink()
 	}
-	out, err := o.signIn(ctx, "link", v, func(tx Tx) (*Principal, string, error) {
+	out, err := o.signIn(ctx, byLink, v, func(tx Tx) (*Principal, string, error) {
 		l, err := tx.UseLink(ctx, digest(secret))
 		if err != nil {
 			return nil, "", err
@@ -130,9 +131,19 @@ func (o *Office) refuseSignIn(ctx context.Context, login, method string, v Visit
 	return wrongLogin()
 }
 
+// Methods of signing in.
+const (
+	byLink     = "link"
+	byPassword = "password"
+)
+
+// freshLink is for how long after a sign-in by a link the link proves who it is.
+const freshLink = 15 * time.Minute
+
 // SetPassword gives the caller a local password, from a page session. Who has one
-// shows it first; who is known to an identity provider proves themselves there.
-// All their other sessions end.
+// shows it first, unless they just came by a link: who forgets a password is sent
+// one, and it serves for one password. Who is known to an identity provider proves
+// themselves there. All their other sessions end.
 func (o *Office) SetPassword(ctx context.Context, c *Caller, current, fresh Secret) error {
 	if c.Session == "" {
 		return Errorf(Forbidden, "forbidden", "Sign in on the page to change your password.")
@@ -140,7 +151,7 @@ func (o *Office) SetPassword(ctx context.Context, c *Caller, current, fresh Secr
 	if n := len(fresh.Reveal()); n < minPassword || n > maxSecret {
 		return invalid("/new", "A password has %d to %d bytes.", minPassword, maxSecret)
 	}
-	old := ""
+	old, linked := "", false
 	err := o.view(ctx, func(tx Tx) error {
 		ids, err := tx.Identities(ctx, c.ID)
 		if err != nil {
@@ -150,16 +161,23 @@ func (o *Office) SetPassword(ctx context.Context, c *Caller, current, fresh Secr
 			return Errorf(Conflict, "password-elsewhere", "You sign in through the identity provider; change your password there.")
 		}
 		p, err := tx.Principal(ctx, c.ID)
-		if err == nil {
-			old = p.Password
+		if err != nil {
+			return err
 		}
-		return err
+		w, err := tx.Session(ctx, c.Session)
+		if err != nil {
+			return err
+		}
+		old, linked = p.Password, w.Method == byLink && tx.Now().Before(w.Created.Add(freshLink))
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if err := o.checkCurrent(ctx, old, current); err != nil {
-		return err
+	if !linked {
+		if err := o.checkCurrent(ctx, old, current); err != nil {
+			return err
+		}
 	}
 	hash, err := o.cfg.Passwords.Hash(ctx, fresh.Reveal())
 	if err != nil {
@@ -202,9 +220,15 @@ func storePassword(ctx context.Context, tx Tx, c *Caller, old, hash string) (not
 		return note{}, err
 	}
 	n := note{kind: audit.KindAdminChange, what: "person " + p.Login, message: "changed their password"}
-	for _, w := range others {
+	for i := range others {
+		w := &others[i]
 		if w.ID != c.Session {
 			n.revoked = append(n.revoked, w.ID)
+			continue
+		}
+		w.Method = byPassword // from now on it is that which proves who it is
+		if err := tx.SetSession(ctx, w); err != nil {
+			return note{}, err
 		}
 	}
 	return n, endSessions(ctx, tx, p.ID, c.Session)
