@@ -64,6 +64,7 @@ var kinds = map[string]kind{
 	"target-paused":          {503, admin.Unavailable, "The warehouse is paused", "An operator paused it. The detail says until when."},
 	"target-down":            {503, admin.Unavailable, "The warehouse is away", "It cannot be reached. Runs wait for it."},
 	"pages-busy":             {503, admin.Unavailable, "Too many rows are on their way", "The memory for pages of rows is used up by readers who have not taken theirs. Wait as long as Retry-After says, and ask for fewer rows at a time."},
+	"charts-busy":            {503, admin.Unavailable, "Too many charts at once", "Charts of large results are made one after the other. Wait as long as Retry-After says, or group in the SQL."},
 	"sorts-busy":             {503, admin.Unavailable, "Too many sorts at once", "Large results are sorted one after the other. Wait as long as Retry-After says, or sort in the SQL."},
 	"warehouse-silent":       {503, admin.Unavailable, "The warehouse does not answer", "It is asked whether you may open what others ran. Try again when it answers; what you ran yourself is open."},
 	"queue-full":             {503, admin.Unavailable, "The queue is full", "Too many statements wait. Try again later."},

@@ -55,7 +55,7 @@ type Bounds struct {
 	Poll                  time.Duration // between two looks at the door's queue
 	PageBytes             int64         // of one page of rows in memory
 	PagesBytes            int64         // of all pages on their way; half of it for one reader
-	SortsBytes            int64         // that all sorts hold together
+	SortsBytes            int64         // that all sorts and charts hold together
 	ViewsBytes            int64         // of the places of sorted and filtered rows that are kept
 	Patience              time.Duration // for memory that others hold
 	Ask                   time.Duration // for the warehouse to say what a reader may
@@ -86,7 +86,7 @@ func (b Bounds) withDefaults() Bounds {
 		{&b.MaxStored, 8 << 30},
 		{&b.PageBytes, 32 << 20},
 		{&b.PagesBytes, 96 << 20},
-		{&b.SortsBytes, 80 << 20}, // the largest sort takes 74
+		{&b.SortsBytes, 80 << 20}, // the largest sort takes 74, the largest chart 72
 		{&b.ViewsBytes, 32 << 20},
 	} {
 		if *d.field == 0 {

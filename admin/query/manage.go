@@ -177,6 +177,9 @@ func (ch *Change) words(rec *Record) string {
 	if ch.Pinned != nil && *ch.Pinned != rec.Pinned {
 		out = append(out, map[bool]string{true: "pin run", false: "unpin run"}[*ch.Pinned])
 	}
+	if ch.Keep != nil && *ch.Keep != rec.Keep {
+		out = append(out, map[bool]string{true: "keep run running", false: "let run end"}[*ch.Keep])
+	}
 	return strings.Join(out, ", ")
 }
 

@@ -170,6 +170,11 @@ func (s *Runs) Aggregate(ctx context.Context, c *admin.Caller, id string, statem
 		return Chart{}, err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
+	share, err := s.sorts.take(ctx, c.ID, transform.ChartMemory(o.source.Raw()), s.cfg.Bounds.Patience)
+	if err != nil {
+		return Chart{}, busy(err, "charts-busy", "Charts of large results are being made right now, yours or others'. Try again in a moment, or group in the SQL.")
+	}
+	defer share.close()
 	data, err := transform.Aggregate(ctx, o.source, spec)
 	if err != nil {
 		return Chart{}, told(err)

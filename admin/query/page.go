@@ -32,7 +32,12 @@ func (s *Runs) Rows(ctx context.Context, c *admin.Caller, id string, req RowsReq
 	if err != nil {
 		return RowsPage{}, err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
+	whole := false
+	defer func() {
+		if err = errors.Join(err, o.close()); err != nil || !whole { // or it panicked
+			page.Close()
+		}
+	}()
 	seen, err := s.seen(ctx, c, o, req)
 	if err != nil {
 		return RowsPage{}, told(err)
@@ -47,9 +52,9 @@ func (s *Runs) Rows(ctx context.Context, c *admin.Caller, id string, req RowsReq
 	e := s.entry(c, audit.KindResultRead, o.rec)
 	e.StatementID, e.Offset, e.Rows, e.BytesOut = uint64(req.Statement), req.Offset, int64(len(page.Rows)), page.size
 	if err := s.journal(ctx, &e); err != nil {
-		page.Close()
 		return page, err
 	}
+	whole = true
 	return page, nil
 }
 

@@ -55,6 +55,25 @@ func TestSortsShareMemory(t *testing.T) {
 	}
 }
 
+// Charts take their memory where sorts do.
+func TestChartsShareMemory(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.Patience = 20 * time.Millisecond })
+	run := h.run(h.ann, query.Request{SQL: "select g % 7 as m, g as n from generate_series(1, 5000) g"})
+	spec := []byte(`{"v":1,"type":"bar","x":"m","y":[{"col":"n","agg":"count"}]}`)
+	release := h.runs.HoldSorts(t)
+	_, err := h.runs.Aggregate(t.Context(), h.ann, run.ID, 0, spec)
+	if e := problem(err); slug(err) != "charts-busy" || e.Code != admin.Unavailable || e.RetryAfter <= 0 {
+		t.Fatalf("with no memory left: %v", err)
+	}
+	release()
+	for range 3 { // each gives back what it took
+		if chart, err := h.runs.Aggregate(t.Context(), h.ann, run.ID, 0, spec); err != nil || chart.Data.Rows != 5000 {
+			t.Fatalf("%+v %v", chart, err)
+		}
+	}
+}
+
 // Pages on their way take memory until they are closed; then the next is served.
 func TestPagesShareMemory(t *testing.T) {
 	t.Parallel()

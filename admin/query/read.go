@@ -96,6 +96,9 @@ func (s *Runs) refreshOrigin(ctx context.Context, rec *Record) {
 		if err != nil {
 			return err
 		}
+		if now.Deleted {
+			return nil
+		}
 		now.Origin = o
 		return tx.SetRun(ctx, now)
 	})

@@ -20,6 +20,10 @@ const (
 	chartSpecVersion = 1
 )
 
+// ChartMemory is what making a chart takes at most, in bytes, of a result whose
+// cells have raw bytes together.
+func ChartMemory(raw int64) int64 { return min(1<<20+2*raw, maxGroupBytes*9/4) }
+
 // ChartSpec says what a chart shows; it is stored and stands in URLs.
 type ChartSpec struct {
 	V           int       `json:"v"`    // 1

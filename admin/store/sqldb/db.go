@@ -128,12 +128,29 @@ func (db *DB) snapshot() sql.IsolationLevel {
 var errBusy = errors.New("others use the store; try again")
 
 // Purge removes from the engine's files what was written over, if it can.
-func (db *DB) Purge(ctx context.Context) error {
+func (db *DB) Purge(ctx context.Context) (err error) {
 	if db.engine.Purge == "" {
 		return nil
 	}
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("purge the store: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	// Whoever writes stands behind this: it does not wait for readers.
+	var patience int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&patience); err != nil {
+		return fmt.Errorf("purge the store: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return fmt.Errorf("purge the store: %w", err)
+	}
+	defer func() {
+		_, again := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", patience))
+		err = errors.Join(err, again)
+	}()
 	var busy, pages, moved int64
-	if err := db.write.QueryRowContext(ctx, db.engine.Purge).Scan(&busy, &pages, &moved); err != nil {
+	if err := conn.QueryRowContext(ctx, db.engine.Purge).Scan(&busy, &pages, &moved); err != nil {
 		return fmt.Errorf("purge the store: %w", err)
 	}
 	if busy != 0 {

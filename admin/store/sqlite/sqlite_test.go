@@ -89,3 +89,36 @@ func TestLease(t *testing.T) {
 	t.Parallel()
 	storetest.RunLease(t, func(t *testing.T) *sqldb.DB { return open(t, filepath.Join(t.TempDir(), "office.db"), time.Now) })
 }
+
+// A purge gives way to a reader at once: whoever writes stands behind it.
+func TestPurgeWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	db := open(t, filepath.Join(t.TempDir(), "office.db"), nil)
+	people := sqldb.NewPeople(db)
+	bump := func() {
+		if err := people.Update(t.Context(), func(tx admin.Tx) error { return tx.Bump(t.Context()) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bump()
+	err := people.View(t.Context(), func(tx admin.Tx) error {
+		if _, err := tx.Revision(t.Context()); err != nil {
+			return err
+		}
+		bump() // so that there is something the reader does not see
+		began := time.Now()
+		if err := db.Purge(t.Context()); err == nil {
+			t.Error("purged under a reader")
+		}
+		if d := time.Since(began); d > 3*time.Second { // the store's patience is 5
+			t.Errorf("it stood in the way of writers for %s", d)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Purge(t.Context()); err != nil {
+		t.Errorf("without a reader: %v", err)
+	}
+}

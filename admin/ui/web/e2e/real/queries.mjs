@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cli, end, origin, Person, sql, step } from './stage.mjs'
+import { cli, end, eventually, origin, Person, sql, step } from './stage.mjs'
 
 const owner = await Person.signIn('olga')
 const mate = await Person.signIn('vera') // in the same team
@@ -44,6 +44,33 @@ await step('saved again unchanged, it makes no version', async () => {
   assert.equal((await owner.api('GET', `/queries/q_${id}/versions`)).body.items.length, 1)
 })
 
+await step('words typed while a save is under way are kept, too', async () => {
+  const writer = await Person.signIn('pete')
+  await writer.write('select 1')
+  await writer.page.waitForURL(/\/d\/[0-9A-Z]{16}/)
+  await writer.button('Save').click()
+  await writer.page.getByLabel('Name', { exact: true }).fill('Typed while saving')
+  await writer.page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  await writer.page.getByText('Saved as version 1').waitFor()
+  await writer.page.waitForURL(/\/q\/[0-9A-Z]{16}/)
+  const typed = /\/q\/([0-9A-Z]{16})/.exec(writer.page.url())[1]
+  await writer.page.route('**/api/v1/queries/*', async (route) => {
+    if (route.request().postDataJSON()?.draft === false) await new Promise((done) => setTimeout(done, 2600)) // longer than the autosave waits
+    await route.continue()
+  })
+  await writer.type('select 2')
+  const sent = writer.page.waitForRequest((r) => r.method() === 'PATCH' && r.postDataJSON()?.draft === false)
+  await writer.page.keyboard.press('Control+s')
+  await sent
+  await writer.page.keyboard.insertText(', 3 as typed_meanwhile')
+  await writer.page.getByText('Saved as version 2').waitFor()
+  const { working, version } = await eventually('they are kept', async () => (await writer.api('GET', `/queries/q_${typed}`)).body, (q) => q.working?.sql.includes('typed_meanwhile'))
+  assert.equal(working.sql, 'select 2, 3 as typed_meanwhile')
+  assert.equal(version, 2)
+  await writer.page.reload()
+  await writer.page.getByText('typed_meanwhile').first().waitFor()
+  await writer.leave()
+})
 await step('choices are set in the page, and the office holds to them', async () => {
   await page.getByRole('button', { name: /^What channel may be/ }).click()
   await page.getByLabel('Allowed values, one to a line').fill('shop\nweb\nphone')

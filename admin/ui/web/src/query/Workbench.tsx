@@ -199,16 +199,15 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
   const store = useMutation({
     mutationFn: async (v: SaveValues | null) => {
       await saver.flush()
-      const body = { ...v, ...working(editor.current?.text() ?? text, values, chart) }
-      const q = saver.current.current
-      // A draft keeps its id: whoever has its address comes to the query.
-      if (q?.can.edit) return (await request<Query>('PATCH', `/queries/${q.id}`, { body: { ...body, draft: false }, headers: { 'If-Match': `"v${q.rev}"` } })).data
-      return send<Query>('POST', '/queries', { ...body, draft: false, target: target?.name ?? '' })
+      return saver.save(working(editor.current?.text() ?? text, values, chart), async (work, q) => {
+        const body = { ...v, ...work, draft: false }
+        // A draft keeps its id: whoever has its address comes to the query.
+        if (q?.can.edit) return (await request<Query>('PATCH', `/queries/${q.id}`, { body, headers: { 'If-Match': `"v${q.rev}"` } })).data
+        return send<Query>('POST', '/queries', { ...body, target: target?.name ?? '' })
+      })
     },
     onSuccess: (q) => {
       setDialog(null)
-      saver.discard()
-      saver.put(q)
       setQuery(q)
       setValues((old) => ({ ...old, ...presets(q, old) }))
       onAdopt(q)

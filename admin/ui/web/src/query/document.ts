@@ -71,12 +71,12 @@ export function useAutosave({ query, target, owner, onDraft }: Options) {
         if (work.sql.trim() === '') { setState('clean'); return }
         const made = await request<Query>('POST', '/queries', { body: { title: q ? q.title : '', sql: work.sql, params: work.params, chart: work.chart, draft: true, target: callbacks.current.target } })
         put(made.data)
-        dropRescue(q?.id ?? 'new')
+        if (!pending.current) dropRescue(q?.id ?? 'new')
         callbacks.current.onDraft(made.data)
       } else {
         const answer = await request<Query>('PATCH', `/queries/${q.id}`, { body: { working: work }, headers: { 'If-Match': `"v${q.rev}"` } })
         put(answer.data)
-        dropRescue(q.id)
+        if (!pending.current) dropRescue(q.id)
       }
       setState(pending.current ? 'dirty' : 'saved')
     } catch (err) {
@@ -95,6 +95,23 @@ export function useAutosave({ query, target, owner, onDraft }: Options) {
   }, [write])
   const flushRef = useRef(flush)
   useEffect(() => { flushRef.current = flush }, [flush])
+
+  /** Saves a text while nothing else is kept. What is typed meanwhile is kept after it. */
+  const save = useCallback(async (work: Working, act: (work: Working, q: Query | null) => Promise<Query>): Promise<Query> => {
+    while (busy.current) await busy.current
+    clearTimeout(timer.current)
+    pending.current = null
+    const before = current.current
+    const saving = act(work, before)
+    busy.current = saving.then(() => undefined, () => undefined).finally(() => { busy.current = null })
+    const saved = await saving
+    put(saved)
+    if (pending.current === null) {
+      dropRescue(before?.id ?? 'new')
+      setState('clean')
+    }
+    return saved
+  }, [put])
 
   const change = useCallback((work: Working) => {
     const q = current.current
@@ -128,5 +145,5 @@ export function useAutosave({ query, target, owner, onDraft }: Options) {
 
   useEffect(() => () => { void flushRef.current() }, [])
 
-  return { state, change, flush, overwrite, conflict, discard, put, current }
+  return { state, change, flush, save, overwrite, conflict, discard, put, current }
 }
