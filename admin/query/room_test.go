@@ -134,10 +134,10 @@ func TestPinsPassNoBound(t *testing.T) {
 	const bound, each = 1000 * kilo, 600 * kilo
 	for name, bounds := range map[string][2]int64{"Your pinned results take ": {0, bound}, "Pinned results take ": {bound, 0}} {
 		onBoth(t, bounds[0], bounds[1], func(t *testing.T, h *house) {
-			var runs []query.Run
-			for range 2 { // as if a sweep were still to come
-				runs = append(runs, h.run(h.ann, query.Request{SQL: "select 1"}))
-				rec := h.record(runs[len(runs)-1].ID)
+			runs := []query.Run{h.run(h.ann, query.Request{SQL: "select 1"}), h.run(h.ann, query.Request{SQL: "select 1"})}
+			h.stop() // as if a sweep were still to come
+			for _, run := range runs {
+				rec := h.record(run.ID)
 				rec.Bytes = each
 				if err := h.store.Update(t.Context(), func(tx query.Tx) error { return tx.SetRun(t.Context(), rec) }); err != nil {
 					t.Fatal(err)
