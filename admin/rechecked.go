@@ -110,23 +110,15 @@ func (o *Office) renewalRefused(ctx context.Context, one *Renewal) error {
 		if err != nil {
 			return note{}, err
 		}
-		ended := map[string]bool{}
-		for more := true; more; { // those derived from ended ones too
-			more = false
-			for _, w := range live {
-				if !ended[w.ID] && (w.Method == methodOIDC || ended[w.ParentID]) {
-					ended[w.ID], more = true, true
-					n.revoked = append(n.revoked, w.ID)
-				}
-			}
-		}
 		for i := range live {
-			if !ended[live[i].ID] {
+			if live[i].Method != methodOIDC {
 				continue
 			}
-			if err := endSession(ctx, tx, &live[i]); err != nil {
+			ended, err := endSession(ctx, tx, &live[i])
+			if err != nil {
 				return note{}, err
 			}
+			n.revoked = append(n.revoked, ended...)
 		}
 		return n, tx.RemoveRenewal(ctx, one.Issuer, one.Subject)
 	})

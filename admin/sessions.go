@@ -31,7 +31,7 @@ type SignedIn struct {
 func (o *Office) openSession(ctx context.Context, tx Tx, p *Principal, method string, v Visit) (*SignedIn, error) {
 	if !v.Previous.IsZero() && len(v.Previous.Reveal()) <= maxSecret {
 		if old, err := tx.SessionByHash(ctx, digest(v.Previous)); err == nil {
-			if err := endSession(ctx, tx, old); err != nil {
+			if _, err := endSession(ctx, tx, old); err != nil {
 				return nil, err
 			}
 		} else if !errors.Is(err, ErrAbsent) {
@@ -153,8 +153,9 @@ func (o *Office) EndSession(ctx context.Context, c *Caller, id string) error {
 		if w.PrincipalID != c.ID || c.Actor != nil || !w.Ended.IsZero() {
 			return note{}, ErrAbsent
 		}
-		n := note{kind: audit.KindLogout, what: "session of " + c.Login, message: "ended " + w.ID, revoked: []string{w.ID}}
-		return n, endSession(ctx, tx, w)
+		n := note{kind: audit.KindLogout, what: "session of " + c.Login, message: "ended " + w.ID}
+		n.revoked, err = endSession(ctx, tx, w)
+		return n, err
 	})
 }
 
@@ -200,26 +201,29 @@ func endSessions(ctx context.Context, tx Tx, principalID, but string) error {
 	return nil
 }
 
-// endSession ends a session and those derived from it.
-func endSession(ctx context.Context, tx Tx, w *WebSession) error {
+// endSession ends a session and those derived from it, and returns their ids.
+func endSession(ctx context.Context, tx Tx, w *WebSession) (ended []string, err error) {
 	if !w.Ended.IsZero() {
-		return nil
+		return nil, nil
 	}
 	w.Ended = tx.Now()
 	if err := tx.SetSession(ctx, w); err != nil {
-		return err
+		return nil, err
 	}
+	ended = []string{w.ID}
 	all, err := tx.Sessions(ctx, w.PrincipalID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, child := range all {
 		if child.ParentID != w.ID {
 			continue
 		}
-		if err := endSession(ctx, tx, &child); err != nil {
-			return err
+		derived, err := endSession(ctx, tx, &child)
+		if err != nil {
+			return nil, err
 		}
+		ended = append(ended, derived...)
 	}
-	return nil
+	return ended, nil
 }

@@ -89,7 +89,7 @@ func TestSessions(t *testing.T) {
 	if err := h.SignOut(t.Context(), one.Caller); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "revoked", h.revoker.took(), []string{one.Session.ID})
+	same(t, "revoked", h.revoker.took(), []string{one.Session.ID, child.Session.ID})
 	if e := h.journal.last(); e.Kind != audit.KindLogout || e.User != "ana" {
 		t.Errorf("recorded as %+v", e)
 	}
