@@ -111,7 +111,7 @@ func (o *Office) renewalRefused(ctx context.Context, one *Renewal) error {
 			return note{}, err
 		}
 		for i := range live {
-			if live[i].Method != methodOIDC {
+			if live[i].Method != MethodOIDC {
 				continue
 			}
 			ended, err := endSession(ctx, tx, &live[i])

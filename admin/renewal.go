@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// methodOIDC is the method of a proof, and of the session it opened, by which
-// somebody can be asked about later.
-const methodOIDC = "oidc"
-
 // Renewal is what lets us ask an identity provider later whether somebody may
 // still come in: the newest refresh token of an identity. There is none for who
 // has nothing that could be taken away, and for whom the provider refused.
@@ -81,7 +77,7 @@ func dropRenewals(ctx context.Context, tx Tx, principalID string) error {
 
 // tellUnrenewed says once that the provider gives no refresh tokens.
 func (o *Office) tellUnrenewed(ctx context.Context, proof Proof) {
-	if proof.Method != methodOIDC || !proof.Refresh.IsZero() {
+	if proof.Method != MethodOIDC || !proof.Refresh.IsZero() {
 		return
 	}
 	o.unrenewed.Do(func() {

@@ -44,7 +44,7 @@ func (o *Office) SignInPassword(ctx context.Context, login string, password Secr
 		return nil, err
 	}
 	if !ok || !known {
-		return nil, o.refuseSignIn(ctx, name, byPassword, v)
+		return nil, o.refuseSignIn(ctx, name, MethodPassword, v)
 	}
 	fresh := hash
 	if rehash {
@@ -52,7 +52,7 @@ func (o *Office) SignInPassword(ctx context.Context, login string, password Secr
 			return nil, err
 		}
 	}
-	out, err := o.signIn(ctx, byPassword, v, func(tx Tx) (*Principal, string, error) {
+	out, err := o.signIn(ctx, MethodPassword, v, func(tx Tx) (*Principal, string, error) {
 		p, err := tx.PrincipalByLogin(ctx, name)
 		if err != nil {
 			return nil, "", err
@@ -64,7 +64,7 @@ func (o *Office) SignInPassword(ctx context.Context, login string, password Secr
 		return p, "", nil
 	})
 	if errors.Is(err, ErrAbsent) {
-		return nil, o.refuseSignIn(ctx, name, byPassword, v)
+		return nil, o.refuseSignIn(ctx, name, MethodPassword, v)
 	}
 	return out, outward(err)
 }
@@ -74,7 +74,7 @@ func (o *Office) SignInLink(ctx context.Context, secret Secret, v Visit) (*Signe
 	if n := len(secret.Reveal()); n == 0 || n > maxSecret {
 		return nil, badLink()
 	}
-	out, err := o.signIn(ctx, byLink, v, func(tx Tx) (*Principal, string, error) {
+	out, err := o.signIn(ctx, MethodLink, v, func(tx Tx) (*Principal, string, error) {
 		l, err := tx.UseLink(ctx, digest(secret))
 		if err != nil {
 			return nil, "", err
@@ -131,10 +131,12 @@ func (o *Office) refuseSignIn(ctx context.Context, login, method string, v Visit
 	return wrongLogin()
 }
 
-// Methods of signing in.
+// Methods of signing in, as a session and the record name them.
 const (
-	byLink     = "link"
-	byPassword = "password"
+	MethodLink     = "link"
+	MethodPassword = "password"
+	MethodOIDC     = "oidc"   // somebody can be asked about later
+	MethodHeader   = "header" // of a proxy in front
 )
 
 // freshLink is for how long after a sign-in by a link the link proves who it is.
@@ -168,7 +170,7 @@ func (o *Office) SetPassword(ctx context.Context, c *Caller, current, fresh Secr
 		if err != nil {
 			return err
 		}
-		old, linked = p.Password, w.Method == byLink && tx.Now().Before(w.Created.Add(freshLink))
+		old, linked = p.Password, w.Method == MethodLink && tx.Now().Before(w.Created.Add(freshLink))
 		return nil
 	})
 	if err != nil {
@@ -226,7 +228,7 @@ func storePassword(ctx context.Context, tx Tx, c *Caller, old, hash string) (not
 			n.revoked = append(n.revoked, w.ID)
 			continue
 		}
-		w.Method = byPassword // from now on it is that which proves who it is
+		w.Method = MethodPassword // from now on it is that which proves who it is
 		if err := tx.SetSession(ctx, w); err != nil {
 			return note{}, err
 		}

@@ -174,7 +174,7 @@ func (a *API) byHeader(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if c, err := a.cfg.Office.BySession(ctx, secret, a.address(r)); err == nil && a.vouched.same(c.Session, said) {
 		return c, nil
 	}
-	in, err := a.cfg.Office.SignInIdentity(ctx, Proof("header", &id), a.visit(r, secret))
+	in, err := a.cfg.Office.SignInIdentity(ctx, Proof(admin.MethodHeader, &id), a.visit(r, secret))
 	if err != nil {
 		return nil, err
 	}

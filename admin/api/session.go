@@ -141,7 +141,7 @@ func (a *API) finishOIDC(ctx context.Context, _ *admin.Caller, _ *nothing) (*red
 	if err != nil {
 		previous = admin.Secret{}
 	}
-	in, err := a.cfg.Office.SignInIdentity(ctx, Proof("oidc", &id), a.visit(r, previous))
+	in, err := a.cfg.Office.SignInIdentity(ctx, Proof(admin.MethodOIDC, &id), a.visit(r, previous))
 	if err != nil {
 		return a.signInProblem(ctx, err)
 	}
@@ -154,7 +154,7 @@ func (a *API) shutOut(ctx context.Context, r *http.Request, id *signin.Identity,
 	if e, ok := errors.AsType[*signin.Error](refusal); !ok || e.Kind != signin.KindGroup {
 		return refusal
 	}
-	proof := Proof("oidc", id)
+	proof := Proof(admin.MethodOIDC, id)
 	proof.NoGroup = true
 	if _, err := a.cfg.Office.SignInIdentity(ctx, proof, a.visit(r, admin.Secret{})); admin.CodeOf(err) != admin.Unauthenticated {
 		return err

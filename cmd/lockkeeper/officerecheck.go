@@ -28,7 +28,7 @@ type officeProvider struct{ oidc *signin.OIDC }
 // Ask implements admin.Provider.
 func (p officeProvider) Ask(ctx context.Context, subject string, refresh admin.Secret, keep func(next admin.Secret) error) (admin.Proof, error) {
 	id, err := p.oidc.Refresh(ctx, subject, refresh, keep)
-	proof := api.Proof("oidc", &id)
+	proof := api.Proof(admin.MethodOIDC, &id)
 	refusal, ok := errors.AsType[*signin.Error](err)
 	if !ok {
 		return proof, err
