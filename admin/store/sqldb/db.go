@@ -16,7 +16,9 @@ type Engine struct {
 	Goose goose.Dialect
 	Text  string // the type of text that sorts by bytes
 	Blob  string // the type of bytes
-	Purge string // removes from the engine's files what was written over; its first column tells whether others were in the way. Empty: cannot
+	// Purge removes from the engine's files what was written over, at once or not
+	// at all: whoever writes stands behind it. Nil: it cannot.
+	Purge func(ctx context.Context, write *sql.DB) (done bool, err error)
 	Lock  string // run first in each Tx; it waits for other writers. Empty: the engine does so itself
 	Taken func(error) (what string, taken bool)
 	Moved []goose.ProviderOption // how migrations of several processes keep apart
@@ -128,32 +130,15 @@ func (db *DB) snapshot() sql.IsolationLevel {
 var errBusy = errors.New("others use the store; try again")
 
 // Purge removes from the engine's files what was written over, if it can.
-func (db *DB) Purge(ctx context.Context) (err error) {
-	if db.engine.Purge == "" {
+func (db *DB) Purge(ctx context.Context) error {
+	if db.engine.Purge == nil {
 		return nil
 	}
-	conn, err := db.write.Conn(ctx)
-	if err != nil {
+	done, err := db.engine.Purge(ctx, db.write)
+	switch {
+	case err != nil:
 		return fmt.Errorf("purge the store: %w", err)
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	// Whoever writes stands behind this: it does not wait for readers.
-	var patience int64
-	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&patience); err != nil {
-		return fmt.Errorf("purge the store: %w", err)
-	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
-		return fmt.Errorf("purge the store: %w", err)
-	}
-	defer func() {
-		_, again := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", patience))
-		err = errors.Join(err, again)
-	}()
-	var busy, pages, moved int64
-	if err := conn.QueryRowContext(ctx, db.engine.Purge).Scan(&busy, &pages, &moved); err != nil {
-		return fmt.Errorf("purge the store: %w", err)
-	}
-	if busy != 0 {
+	case !done:
 		return errBusy
 	}
 	return nil

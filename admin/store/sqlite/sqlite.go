@@ -73,7 +73,27 @@ func dsn(path string, q url.Values, pragmas ...string) string {
 }
 
 func engine() sqldb.Engine {
-	return sqldb.Engine{Name: "sqlite", Goose: goose.DialectSQLite3, Text: "TEXT", Blob: "BLOB", Purge: "PRAGMA wal_checkpoint(TRUNCATE)", Taken: taken}
+	return sqldb.Engine{Name: "sqlite", Goose: goose.DialectSQLite3, Text: "TEXT", Blob: "BLOB", Purge: purge, Taken: taken}
+}
+
+// purge moves the journal into the database and empties it. It does not wait for
+// readers, as everything else on the connection does.
+func purge(ctx context.Context, write *sql.DB) (done bool, err error) {
+	conn, err := write.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return false, err
+	}
+	defer func() {
+		_, again := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = "+busyMilli)
+		err = errors.Join(err, again)
+	}()
+	var busy, pages, moved int64
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	return busy == 0, err
 }
 
 func taken(err error) (string, bool) {
