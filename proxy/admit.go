@@ -472,7 +472,7 @@ func (v *visitor) session(up *backend.Conn) *session {
 func (v *visitor) subject(up *backend.Conn) policy.Subject {
 	sub := policy.Subject{
 		User: v.user, AuthUser: v.result.AuthUser, Role: up.User, Database: v.database, ApplicationName: v.application,
-		ClientIP: v.addr.Addr(), Via: viaWire, Environment: v.srv.cfg.Environment,
+		ClientIP: v.addr.Addr(), Via: ViaWire, Environment: v.srv.cfg.Environment,
 	}
 	if v.account != nil {
 		sub.Groups = v.account.Groups

@@ -118,7 +118,7 @@ func (v *visitor) principalConn(up *backend.Conn) *policy.Conn {
 func (v *visitor) mark(ev *audit.Event) {
 	p := v.principal
 	if p == nil {
-		ev.Via = viaWire
+		ev.Via = ViaWire
 		return
 	}
 	ev.Via, ev.Run, ev.Token, ev.Attempt = p.Via, p.RunID, p.TokenID, p.Attempt
@@ -128,8 +128,8 @@ func (v *visitor) mark(ev *audit.Event) {
 	}
 }
 
-// viaWire is the way of a client that came to a listener.
-const viaWire = "wire"
+// ViaWire is the way of a client that came to a listener.
+const ViaWire = "wire"
 
 // warehouseLogin returns as whom the visitor goes on. A principal has no
 // password, so the login must be one that was set for it.

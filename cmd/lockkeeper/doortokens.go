@@ -18,9 +18,6 @@ type doorTokens struct {
 	target string
 }
 
-// viaWire is the way of who comes in at the door.
-const viaWire = "wire"
-
 // Bearer implements proxy.Tokens. A token lets in the principal that it speaks
 // for, under its own login, with the scope to submit runs; without the one to
 // write, the session is read-only. One that is bound to saved queries or to other
@@ -43,7 +40,7 @@ func (t *doorTokens) Bearer(ctx context.Context, c proxy.Credential) (*policy.Pr
 		return nil, true, nil
 	}
 	return &policy.Principal{
-		Subject: policy.Subject{User: caller.Login, Groups: caller.Teams, ClientIP: c.Addr, Via: viaWire},
-		Via:     viaWire, TokenID: caller.Token, ReadOnly: !caller.Scopes.Has(admin.ScopeRunsWriteDML),
+		Subject: policy.Subject{User: caller.Login, Groups: caller.Teams, ClientIP: c.Addr, Via: proxy.ViaWire},
+		Via:     proxy.ViaWire, TokenID: caller.Token, ReadOnly: !caller.Scopes.Has(admin.ScopeRunsWriteDML),
 	}, true, nil
 }

@@ -82,7 +82,7 @@ func (r *officeRevoker) watch(ctx context.Context) {
 func (r *officeRevoker) revokedTokens(ctx context.Context) (gone []string) {
 	held := map[string]bool{}
 	for _, s := range r.server.Snapshot().Sessions {
-		if s.Via == viaWire && s.Token != "" {
+		if s.Via == proxy.ViaWire && s.Token != "" {
 			held[s.Token] = true
 		}
 	}
@@ -112,7 +112,7 @@ func (r *officeRevoker) revokedTokens(ctx context.Context) (gone []string) {
 // of some tokens.
 func (r *officeRevoker) endAtTheDoor(ctx context.Context, gone map[string]bool, tokens ...string) {
 	for _, s := range r.server.Snapshot().Sessions {
-		if s.Via == viaWire && (gone[s.User] || s.Token != "" && slices.Contains(tokens, s.Token)) {
+		if s.Via == proxy.ViaWire && (gone[s.User] || s.Token != "" && slices.Contains(tokens, s.Token)) {
 			r.end(ctx, s)
 		}
 	}

@@ -34,7 +34,7 @@ func (s *sightings) Record(ctx context.Context, e *audit.Event) error {
 	if err := s.Recorder.Record(ctx, e); err != nil {
 		return err
 	}
-	if e.Kind == audit.KindSessionStart && e.Via == viaWire {
+	if e.Kind == audit.KindSessionStart && e.Via == proxy.ViaWire {
 		select {
 		case s.seen <- admin.Login{Login: e.User, Application: e.ApplicationName, Addr: e.ClientAddr}:
 		default:
