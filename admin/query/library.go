@@ -455,15 +455,7 @@ func (l *Library) Delete(ctx context.Context, c *admin.Caller, id string) error 
 func (l *Library) Bindable(ctx context.Context, c *admin.Caller, queries map[string]int) error {
 	return l.cfg.Store.View(ctx, func(tx Tx) error {
 		for id, version := range queries {
-			r, err := tx.Saved(ctx, id)
-			if err != nil && !errors.Is(err, admin.ErrAbsent) {
-				return fmt.Errorf("find the saved query: %w", err)
-			}
-			if err == nil && !r.Draft && (c.AtTheMachine() || mayRead(c, r)) {
-				_, err = tx.SavedVersion(ctx, id, version)
-			} else {
-				err = admin.ErrAbsent
-			}
+			err := bindable(ctx, tx, c, id, version)
 			if errors.Is(err, admin.ErrAbsent) {
 				return admin.Errorf(admin.Unprocessable, "version-unknown", "There is no version %d of the saved query %s, or it isn't open to you. A draft is saved first.", version, id)
 			}
@@ -473,6 +465,19 @@ func (l *Library) Bindable(ctx context.Context, c *admin.Caller, queries map[str
 		}
 		return nil
 	})
+}
+
+// bindable returns admin.ErrAbsent for a version that a caller may not bind to.
+func bindable(ctx context.Context, tx Tx, c *admin.Caller, id string, version int) error {
+	r, err := tx.Saved(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.Draft || !c.AtTheMachine() && !mayRead(c, r) {
+		return admin.ErrAbsent
+	}
+	_, err = tx.SavedVersion(ctx, id, version)
+	return err
 }
 
 // Versions lists the versions, the newest first.

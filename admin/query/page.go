@@ -44,7 +44,7 @@ func (s *Runs) Rows(ctx context.Context, c *admin.Caller, id string, req RowsReq
 	}
 	src := seen.on(o.source)
 	if page, err = s.page(ctx, c, o, src, req); err != nil {
-		return RowsPage{}, err
+		return page, err
 	}
 	if seen != nil {
 		page.Filtered = seen.matches
@@ -58,7 +58,8 @@ func (s *Runs) Rows(ctx context.Context, c *admin.Caller, id string, req RowsReq
 	return page, nil
 }
 
-// page reads a page of a view into memory.
+// page reads a page of a view into memory. What it took of that is the page's,
+// with an error too.
 func (s *Runs) page(ctx context.Context, c *admin.Caller, o *opened, src result.Source, req RowsRequest) (RowsPage, error) {
 	page := RowsPage{
 		Run: o.rec.ID, Statement: req.Statement, Offset: req.Offset, RowCount: o.source.Count(),
@@ -80,7 +81,6 @@ func (s *Runs) page(ctx context.Context, c *admin.Caller, o *opened, src result.
 	held := int64(0)
 	for row, err := range src.Rows(ctx, req.Offset, int64(req.Limit)) {
 		if err != nil {
-			share.close()
 			return page, told(err)
 		}
 		text := 0
@@ -89,7 +89,6 @@ func (s *Runs) page(ctx context.Context, c *admin.Caller, o *opened, src result.
 		}
 		page.size += int64(text)
 		if held += int64(text + len(row)*cellBytes); held > most {
-			share.close()
 			e := admin.Errorf(admin.TooLarge, "page-too-large", "These rows take more than %d MiB. Ask for fewer at a time, or export them.", most>>20)
 			e.Extra = map[string]any{"limit": most}
 			return page, e

@@ -20,7 +20,7 @@ type Runs struct {
 	pace   pace
 	raw    Store   // as it is, with titles sealed: what expires need not be opened
 	pages  *budget // memory of pages on their way
-	sorts  *budget // memory of sorts
+	sorts  *budget // memory of sorts and charts
 	views  *views
 
 	unpurged atomic.Bool   // keys were destroyed that may linger in the store's files
