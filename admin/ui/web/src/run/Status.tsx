@@ -5,14 +5,14 @@ import type { Run } from '../api/types'
 import { count, duration, roughDuration } from '../format'
 import { Button, keys, StateDot, useNow } from '../parts'
 import { t } from '../strings'
-import { useKeep } from './actions'
+import { useChange } from './actions'
 
 /** One line that says where the run stands, in words, with the way to stop it. */
 export function RunStatus({ run, button = true }: { run: Run; button?: boolean }) {
   const active = !finished(run)
   const now = useNow(200, active)
   const cancel = useCancel()
-  const keep = useKeep(run)
+  const change = useChange(run)
   if (!active) return null
   const since = new Date(run.state === 'running' && run.times.started ? run.times.started : run.times.submitted).getTime()
   const stopping = cancel.isPending || run.cancel !== null
@@ -26,8 +26,8 @@ export function RunStatus({ run, button = true }: { run: Run; button?: boolean }
       <span className="mono elapsed" aria-hidden="true">{duration(Math.max(0, now - since))}</span>
       {run.can.pin && run.urgency === 'interactive' && run.via === 'web' && (
         <Button
-          small look={run.keep ? 'plain' : 'quiet'} aria-pressed={run.keep} title={run.keep ? t.run.kept : t.run.keepHint} disabled={keep.isPending}
-          icon={<Moon size={14} aria-hidden="true" />} onClick={() => keep.mutate()}
+          small look={run.keep ? 'plain' : 'quiet'} aria-pressed={run.keep} title={run.keep ? t.run.kept : t.run.keepHint} disabled={change.isPending}
+          icon={<Moon size={14} aria-hidden="true" />} onClick={() => change.mutate({ keep: !run.keep })}
         >
           {t.run.keep}
         </Button>

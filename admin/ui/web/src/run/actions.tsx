@@ -77,20 +77,11 @@ export function OpenInEditor({ run }: { run: Run }) {
   return <Button small disabled={open.isPending} icon={<SquarePen size={14} aria-hidden="true" />} onClick={() => open.mutate()}>{t.run.openEditor}</Button>
 }
 
-export function usePin(run: Run) {
+/** Changes what its owner may say of a run: whether its rows are pinned, and whether it goes on when its page is left. */
+export function useChange(run: Run) {
   const client = useQueryClient()
   return useMutation({
-    mutationFn: () => send<Run>('PATCH', `/runs/${run.id}`, { pinned: !run.pinned }),
-    onSuccess: (next) => client.setQueryData(['run', run.id], next),
-    onError: (err) => toast(err.message, 'bad'),
-  })
-}
-
-/** Lets a run go on when its page is left, or takes that back. */
-export function useKeep(run: Run) {
-  const client = useQueryClient()
-  return useMutation({
-    mutationFn: () => send<Run>('PATCH', `/runs/${run.id}`, { keep: !run.keep }),
+    mutationFn: (change: Partial<Pick<Run, 'pinned' | 'keep'>>) => send<Run>('PATCH', `/runs/${run.id}`, change),
     onSuccess: (next) => client.setQueryData(['run', run.id], next),
     onError: (err) => toast(err.message, 'bad'),
   })
@@ -99,7 +90,7 @@ export function useKeep(run: Run) {
 /** Pin, share and delete: behind one button, each with its name. */
 export function MoreActions({ run, children }: { run: Run; children?: ReactNode }) {
   const client = useQueryClient()
-  const pin = usePin(run)
+  const change = useChange(run)
   const [sharing, setSharing] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const remove = useMutation({
@@ -108,7 +99,7 @@ export function MoreActions({ run, children }: { run: Run; children?: ReactNode 
     onError: (err) => toast(err.message, 'bad'),
   })
   const items = [
-    ...(run.can.pin && finished(run) ? [{ label: run.pinned ? t.run.unpin : t.run.pin, icon: run.pinned ? <PinOff size={14} aria-hidden="true" /> : <Pin size={14} aria-hidden="true" />, onSelect: () => pin.mutate() }] : []),
+    ...(run.can.pin && finished(run) ? [{ label: run.pinned ? t.run.unpin : t.run.pin, icon: run.pinned ? <PinOff size={14} aria-hidden="true" /> : <Pin size={14} aria-hidden="true" />, onSelect: () => change.mutate({ pinned: !run.pinned }) }] : []),
     ...(run.can.share ? [{ label: t.run.share, icon: <UserPlus size={14} aria-hidden="true" />, onSelect: () => setSharing(true) }] : []),
     ...(run.can.delete ? [null, { label: t.delete, danger: true, icon: <Trash2 size={14} aria-hidden="true" />, onSelect: () => setDeleting(true) }] : []),
   ]
