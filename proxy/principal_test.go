@@ -156,15 +156,22 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
+// executing runs a statement beside the test; whoever reads its error joins it.
+func executing(t testing.TB, c *pgx.Conn, sql string) <-chan error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { // ends with the statement
+		_, err := c.Exec(t.Context(), sql)
+		done <- err
+	}()
+	return done
+}
+
 func TestPrincipalCancel(t *testing.T) {
 	t.Parallel()
 	d, role := office(t, policy.Source{})
 	c := d.must(ann())
-	done := make(chan error, 1)
-	go func() { // ends with the statement; joined below
-		_, err := c.Exec(t.Context(), "SELECT pg_sleep(60)")
-		done <- err
-	}()
+	done := executing(t, c, "SELECT pg_sleep(60)")
 	var at proxy.RunStatus
 	eventually(t, "the run is active", func() bool {
 		at, _ = d.RunStatus("r_1")
@@ -415,11 +422,7 @@ func TestRunStatusHeldByRule(t *testing.T) {
 	t.Parallel()
 	d, _ := office(t, policy.Source{Rules: []policy.RuleSource{{ID: "hold", Queue: true, When: policy.Condition{Reads: []string{"forbidden"}}}}})
 	c := d.must(ann())
-	done := make(chan error, 1)
-	go func() { // ends with the statement; joined below
-		_, err := c.Exec(t.Context(), "SELECT 'forbidden'")
-		done <- err
-	}()
+	done := executing(t, c, "SELECT 'forbidden'")
 	var at proxy.RunStatus
 	eventually(t, "it waits", func() bool { at, _ = d.RunStatus("r_1"); return at.Statement.Position == 1 })
 	if w := at.Statement; w.Why != "hold" || !w.ByRule || w.Ahead != 0 {
@@ -444,19 +447,11 @@ func TestRunStatusAndAct(t *testing.T) {
 	if !ok || idle.Session.State != "idle" || idle.Statement.Session != "" {
 		t.Errorf("idle: %+v", idle)
 	}
-	run := func(c *pgx.Conn) <-chan error {
-		done := make(chan error, 1)
-		go func() { // ends with the statement; joined by whoever reads done
-			_, err := c.Exec(t.Context(), "SELECT pg_sleep(60)")
-			done <- err
-		}()
-		return done
-	}
-	firstDone := run(first)
+	firstDone := executing(t, first, "SELECT pg_sleep(60)")
 	eventually(t, "the first runs", func() bool { at, _ := d.RunStatus("r_1"); return at.Statement.State == "active" })
 	d.sleeping(role, 1)
 	before := d.Version()
-	secondDone := run(second)
+	secondDone := executing(t, second, "SELECT pg_sleep(60)")
 	var at proxy.RunStatus
 	eventually(t, "the second waits", func() bool { at, _ = d.RunStatus("r_2"); return at.Statement.Position == 1 })
 	w := at.Statement

@@ -269,9 +269,9 @@ func testList(t *testing.T, h *house) {
 func TestOnBehalf(t *testing.T) {
 	t.Parallel()
 	h := build(t, policy.Source{})
-	service := &admin.Caller{Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: "bot", Via: "api", Scopes: admin.AllScopes(), Roles: map[string]admin.Role{"*": admin.RoleMember}}
+	bot := service("bot")
 	acting := *h.ann
-	acting.Actor, acting.Token, acting.Via = service, "k_1", "api"
+	acting.Actor, acting.Token, acting.Via = bot, "k_1", "api"
 	run := h.run(&acting, query.Request{SQL: "select 1"})
 	if run.Submitter.Login != "bot" || run.Submitter.OnBehalfOf == nil || *run.Submitter.OnBehalfOf != "ann" {
 		t.Errorf("submitter %+v", run.Submitter)
@@ -291,7 +291,7 @@ func TestOnBehalfReadsWhatBothMay(t *testing.T) {
 	h := build(t, policy.Source{Rules: []policy.RuleSource{{ID: "no-robots", When: policy.Condition{User: []string{"bot"}, Reads: []string{"*.hr"}}, Deny: "no"}}})
 	proxytest.Exec(t, h.pg.Connect(t, h.role, "postgres"), "CREATE TABLE "+h.role+".hr (id int)", "CREATE TABLE "+h.role+".open (id int)")
 	h.learn()
-	bot := &admin.Caller{Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: "bot", Via: "api", Scopes: admin.AllScopes(), Roles: map[string]admin.Role{"*": admin.RoleMember}}
+	bot := service("bot")
 	acting := *h.ann
 	acting.Actor, acting.Token, acting.Via = bot, "k_1", "api"
 	for _, c := range []struct{ name, sql, slug string }{
@@ -481,10 +481,8 @@ func TestRelease(t *testing.T) {
 	other := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "other", SQL: "select 1"})), nil)
 	second := "select 2"
 	q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{SQL: &second})), nil)
-	bot := &admin.Caller{
-		Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: "bot", Via: "api", Token: "k_1", Scopes: admin.Scopes{admin.ScopeQueriesRun},
-		Roles: map[string]admin.Role{"*": admin.RoleMember}, Queries: map[string]int{q.ID: 1},
-	}
+	bot := service("bot")
+	bot.Token, bot.Scopes, bot.Queries = "k_1", admin.Scopes{admin.ScopeQueriesRun}, map[string]int{q.ID: 1}
 	runs := func(version int) (string, string) {
 		out, err := h.runs.Submit(ctx, bot, query.Request{Query: &query.QueryPick{ID: q.ID, Version: version}})
 		if err != nil {

@@ -223,6 +223,13 @@ func person(login string, role admin.Role, teams ...string) *admin.Caller {
 	}
 }
 
+func service(login string) *admin.Caller {
+	return &admin.Caller{
+		Kind: admin.KindService, ID: admin.NewID(admin.PrefixService), Login: login, Via: "api", Scopes: admin.AllScopes(),
+		Roles: map[string]admin.Role{admin.AllTargets: admin.RoleMember},
+	}
+}
+
 // buildOnPostgres is build with the store on Postgres.
 func buildOnPostgres(t testing.TB, change ...func(*query.Config)) *house {
 	t.Helper()

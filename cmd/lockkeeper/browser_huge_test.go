@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,11 +103,7 @@ func hugeDownload(t *testing.T, u *officeUser, id string, rows int64) {
 		var n int
 		n, err = answer.Body.Read(buf)
 		size += int64(n)
-		for _, b := range buf[:n] {
-			if b == '\n' {
-				lines++
-			}
-		}
+		lines += int64(bytes.Count(buf[:n], []byte("\n")))
 	}
 	if err != io.EOF || answer.StatusCode != http.StatusOK || lines != rows+1 {
 		t.Fatalf("CSV: %d, %d lines of %d, %v", answer.StatusCode, lines, rows+1, err)

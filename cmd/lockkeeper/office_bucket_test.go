@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -180,7 +181,11 @@ func TestOfficeMakesRoom(t *testing.T) {
 			pinned := ann.run(incompressible)
 			ann.must(http.MethodPatch, "/runs/"+pinned, map[string]any{"pinned": true}, nil)
 			has := func(id string) bool {
-				code, _ := ann.do(http.MethodGet, "/runs/"+id+"/rows", nil)
+				time.Sleep(50 * time.Millisecond) // the API bounds how often one may ask
+				code, body := ann.do(http.MethodGet, "/runs/"+id+"/rows", nil)
+				if code != http.StatusOK && code != http.StatusGone {
+					t.Fatalf("rows of %s: %d %s", id, code, body)
+				}
 				return code == http.StatusOK
 			}
 			var before string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -97,9 +98,11 @@ func TestOfficeCancel(t *testing.T) {
 	h.stop()
 }
 
-// prefer sends a Prefer header with each request.
+// prefer sends a Prefer header with each request, beside those there are.
 func (u *officeUser) prefer(what string) *officeUser {
 	next := *u
-	next.header = http.Header{"Prefer": {what}}
+	next.header = http.Header{}
+	maps.Copy(next.header, u.header)
+	next.header.Set("Prefer", what)
 	return &next
 }

@@ -150,9 +150,7 @@ func (u *officeUser) run(sql string) string {
 
 func (u *officeUser) runWith(request map[string]any) string {
 	u.t.Helper()
-	patient := *u
-	patient.header = http.Header{"Prefer": {"wait=20"}}
-	maps.Copy(patient.header, u.header)
+	patient := u.prefer("wait=20")
 	var r struct{ ID, State string }
 	patient.must(http.MethodPost, "/runs", request, &r)
 	for r.State == "queued" || r.State == "running" {
