@@ -255,8 +255,17 @@ func (r *revoker) took() []string {
 	defer r.mu.Unlock()
 	ids := r.ids
 	r.ids = nil
-	slices.Sort(ids)
 	return ids
+}
+
+// wasRevoked holds what was revoked since it was last asked against want, in any
+// order: ids are random, and the house promises none.
+func (r *revoker) wasRevoked(t *testing.T, what string, want ...string) {
+	t.Helper()
+	got := r.took()
+	slices.Sort(got)
+	slices.Sort(want)
+	same(t, what, got, want)
 }
 
 // vault seals with a key of its own.

@@ -170,7 +170,7 @@ func TestDisable(t *testing.T) {
 	if _, err := h.ChangePerson(t.Context(), h.root, ana.Caller.ID, admin.PersonChange{Disabled: &yes}); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "revoked", h.revoker.took(), []string{ana.Caller.ID})
+	h.revoker.wasRevoked(t, "revoked", ana.Caller.ID)
 	if e := h.journal.last(); e.Kind != audit.KindAdminChange || e.What != "person ana" || e.Message != "disabled" || e.User != "root" {
 		t.Errorf("recorded as %+v", e)
 	}
@@ -277,7 +277,7 @@ func TestRoles(t *testing.T) {
 		if err := step.act(); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
-		same(t, "revoked by "+what, h.revoker.took(), step.want)
+		h.revoker.wasRevoked(t, "revoked by "+what, step.want...)
 	}
 	c, err = h.Still(t.Context(), c)
 	if err != nil || len(c.Roles) != 0 || len(c.Scopes) != 0 {
@@ -321,7 +321,7 @@ func TestServices(t *testing.T) {
 	if err := h.RemoveService(t.Context(), h.root, s.ID); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "revoked", h.revoker.took(), []string{s.ID})
+	h.revoker.wasRevoked(t, "revoked", s.ID)
 	_, err = h.ByToken(t.Context(), secret, somewhere)
 	out(t, "its token", err)
 }

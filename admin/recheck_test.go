@@ -189,7 +189,7 @@ func TestRecheckBars(t *testing.T) {
 	h.revoker.took()
 	h.change(func() { h.people["ana"].barred = true })
 	h.turn()
-	same(t, "revoked", h.revoker.took(), []string{ana.Caller.ID})
+	h.revoker.wasRevoked(t, "revoked", ana.Caller.ID)
 	_, err = h.BySession(t.Context(), ana.Secret, somewhere)
 	out(t, "session", err)
 	_, err = h.ByToken(t.Context(), token, somewhere)

@@ -89,7 +89,7 @@ func TestSessions(t *testing.T) {
 	if err := h.SignOut(t.Context(), one.Caller); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "revoked", h.revoker.took(), []string{one.Session.ID, child.Session.ID})
+	h.revoker.wasRevoked(t, "revoked", one.Session.ID, child.Session.ID)
 	if e := h.journal.last(); e.Kind != audit.KindLogout || e.User != "ana" {
 		t.Errorf("recorded as %+v", e)
 	}
@@ -269,7 +269,7 @@ func TestIdentity(t *testing.T) {
 		t.Fatalf("again: %+v, %v", again, err)
 	}
 	same(t, "teams", again.Caller.Teams, []string{"etl"})
-	same(t, "revoked for the team lost", h.revoker.took(), []string{in.Caller.ID})
+	h.revoker.wasRevoked(t, "revoked for the team lost", in.Caller.ID)
 	if a, err := h.dir.Lookup("ana@x.org"); err != nil || len(a.Groups) != 1 || a.Groups[0] != "etl" {
 		t.Errorf("at the door: %+v, %v", a, err)
 	}
@@ -305,7 +305,7 @@ func TestRequiredGroup(t *testing.T) {
 		_, err = h.SignInIdentity(t.Context(), proof, admin.Visit{})
 		code(t, "without the group", err, admin.Unauthenticated)
 	}
-	same(t, "revoked, once", h.revoker.took(), []string{p.ID})
+	h.revoker.wasRevoked(t, "revoked, once", p.ID)
 	_, err = h.BySession(t.Context(), in.Secret, somewhere)
 	out(t, "session", err)
 	_, err = h.ByToken(t.Context(), token, somewhere)
