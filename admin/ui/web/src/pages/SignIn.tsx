@@ -1,10 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { apiUrl, Problem, send } from '../api/client'
-import { useSession } from '../api/hooks'
+import { useMe, useSession } from '../api/hooks'
 import type { Me } from '../api/types'
 import { base } from '../base'
-import { Button, Failure, Input, Loading, useTitle } from '../parts'
+import { Button, Failure, Input, Loading, useTitle, Whose } from '../parts'
 import { t } from '../strings'
 import { reason } from './signin-reason'
 
@@ -91,10 +91,12 @@ function Password({ onError, onDone, primary }: { onError: (text: string) => voi
 }
 
 function Choose({ onDone }: { onDone: () => void }) {
+  const me = useMe()
   const [password, setPassword] = useState('')
   const [error, setError] = useState('')
   return (
     <form className="stack" onSubmit={(e) => { e.preventDefault(); send('PUT', '/me/password', { new: password }).then(onDone, (err: Error) => setError(err.message)) }}>
+      <Whose login={me.data?.login} />
       <p className="hint">{t.signin.chooseHint}</p>
       {error && <p className="form-error" role="alert">{error}</p>}
       <Input label={t.signin.newPassword} type="password" autoComplete="new-password" autoFocus required value={password} onChange={(e) => setPassword(e.target.value)} />

@@ -236,6 +236,11 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
   )
 }
 
+/** Tells a browser that keeps passwords whose this one is. */
+export function Whose({ login }: { login: string | undefined }) {
+  return <input className="hidden" name="username" autoComplete="username" readOnly tabIndex={-1} aria-hidden="true" value={login ?? ''} />
+}
+
 /** The name of the page in the tab and as its one heading. */
 export function useTitle(title: string): void {
   useEffect(() => { document.title = `${title} · ${t.product}` }, [title])

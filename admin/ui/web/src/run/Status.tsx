@@ -5,14 +5,14 @@ import type { Run } from '../api/types'
 import { count, duration, roughDuration } from '../format'
 import { Button, keys, StateDot, useNow } from '../parts'
 import { t } from '../strings'
-import { useChange } from './actions'
+import { useRunChange } from './actions'
 
 /** One line that says where the run stands, in words, with the way to stop it. */
 export function RunStatus({ run, button = true }: { run: Run; button?: boolean }) {
   const active = !finished(run)
   const now = useNow(200, active)
   const cancel = useCancel()
-  const change = useChange(run)
+  const change = useRunChange(run)
   if (!active) return null
   const since = new Date(run.state === 'running' && run.times.started ? run.times.started : run.times.submitted).getTime()
   const stopping = cancel.isPending || run.cancel !== null

@@ -78,7 +78,7 @@ export function OpenInEditor({ run }: { run: Run }) {
 }
 
 /** Changes what its owner may say of a run: whether its rows are pinned, and whether it goes on when its page is left. */
-export function useChange(run: Run) {
+export function useRunChange(run: Run) {
   const client = useQueryClient()
   return useMutation({
     mutationFn: (change: Partial<Pick<Run, 'pinned' | 'keep'>>) => send<Run>('PATCH', `/runs/${run.id}`, change),
@@ -90,7 +90,7 @@ export function useChange(run: Run) {
 /** Pin, share and delete: behind one button, each with its name. */
 export function MoreActions({ run, children }: { run: Run; children?: ReactNode }) {
   const client = useQueryClient()
-  const change = useChange(run)
+  const change = useRunChange(run)
   const [sharing, setSharing] = useState(false)
   const [deleting, setDeleting] = useState(false)
   const remove = useMutation({
