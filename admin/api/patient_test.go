@@ -30,7 +30,7 @@ func (b *browser) unread(path string) net.Conn {
 // TestWhoReadsNothingIsCut: answers that nobody takes end by themselves, and what
 // they hold meanwhile is bounded, however many there are.
 func TestWhoReadsNothingIsCut(t *testing.T) { //nolint:paralleltest // it measures the heap
-	h := newHouse(t, func(c *api.Config) { c.WriteWait = 200 * time.Millisecond })
+	h := newHouse(t, func(c *api.Config) { c.WriteWait = time.Second })
 	id := h.root.call("POST", "/runs", map[string]any{"sql": "select endless"}).want(201).id()
 	const readers = 5
 	var stats runtime.MemStats
@@ -69,7 +69,7 @@ func TestWhoReadsNothingIsCut(t *testing.T) { //nolint:paralleltest // it measur
 // connection nor ends an answer that has not begun.
 func TestWaitsOutliveWrites(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(c *api.Config) { c.WriteWait = 50 * time.Millisecond })
+	h := newHouse(t, func(c *api.Config) { c.WriteWait = 500 * time.Millisecond })
 	token := h.root.program("runs:read", "runs:write")
 	id := token.call("POST", "/runs", map[string]any{"sql": "select slow"}, header{"Prefer": "wait=0"}).want(202).id()
 	server := httptest.NewUnstartedServer(h.api.Handler())

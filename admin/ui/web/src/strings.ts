@@ -28,6 +28,7 @@ export const t = {
     broken: 'This page broke.',
     brokenHint: 'Reload it. Drafts are kept on the server and in this browser.',
     reload: 'Reload',
+    again: (s: number) => (s > 1 ? `Asked again every ${s} seconds.` : 'Asked again every second.'),
     request: (id: string) => `Request ${id}`,
   },
   nav: {

@@ -52,6 +52,16 @@ await step('the table is emptied; the reader still does', async () => {
   await same(reader)
   await reader.page.getByText('Frozen').waitFor()
 })
+await step('when the office is busy the page says so, and asks again without a click', async () => {
+  reader.expected = [503]
+  const busy = { title: 'Too many rows are on their way', detail: 'Many rows are on their way to readers already.', status: 503, code: 'pages-busy', retry_after_ms: 1000 }
+  await reader.page.route(/\/rows\?/, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(busy) }), { times: 1 })
+  await reader.page.goto(`${origin}/r/${run}`)
+  await reader.page.getByRole('alert').getByText('Many rows are on their way').waitFor()
+  assert.deepEqual(await reader.cells(), seen)
+  await reader.page.getByRole('alert').waitFor({ state: 'detached' })
+  reader.expected = []
+})
 await step('but a run of now is empty', async () => {
   await owner.button('Run').click()
   await owner.page.getByText('The statement ran and found nothing.').waitFor()

@@ -278,6 +278,7 @@ export interface ProblemBody {
   detail?: string
   code: string
   request_id?: string
+  retry_after_ms?: number
   errors?: { pointer: string; message: string }[]
   [extra: string]: unknown
 }

@@ -84,11 +84,23 @@ describe('pages of rows', () => {
     pages.want(0, 10)
     await settle()
     expect(pages.error?.message).toContain('away')
+    pages.retry()
+    expect(pages.error?.message).toContain('away') // what failed stays in sight while it is asked again
+    await settle()
     broken = false
     pages.retry()
     await settle()
     expect(pages.error).toBeNull()
     expect(pages.row(3)).toEqual(['3'])
+  })
+  it('keeps an error in sight that another page got past', async () => {
+    const pages = new Pages((o, l) => (o === 0 ? Promise.reject(new Error('away')) : new Promise((resolve) => setTimeout(() => resolve(page(o, l)), 2))))
+    pages.want(490, 520)
+    await new Promise((r) => setTimeout(r, 10))
+    expect([pages.error?.message, pages.row(500)]).toEqual(['Error: away', ['500']])
+    pages.want(500, 520) // what is in sight now is there
+    pages.retry()
+    expect(pages.error).toBeNull()
   })
   it('fetches for a copy what was never seen', async () => {
     const pages = new Pages((o, l) => Promise.resolve(page(o, l)))

@@ -19,11 +19,12 @@ export class Pages {
   private readonly listeners = new Set<() => void>()
   private readonly fetch: Fetch
   private closed = false
+  private stopped = false
   /** Grows with each change, for useSyncExternalStore. */
   version = 0
   /** How many rows pass the filter, once known. */
   filtered: number | null = null
-  error: Problem | null = null
+  error: Problem | null = null // stays in sight until rows come again
 
   constructor(fetch: Fetch) {
     this.fetch = fetch
@@ -55,9 +56,11 @@ export class Pages {
   }
 
   retry(): void {
+    this.stopped = false
+    this.pump()
+    if (this.asking.size > 0) return
     this.error = null
     this.changed()
-    this.pump()
   }
 
   /** Rows for copying, whether they are loaded or not. */
@@ -87,7 +90,7 @@ export class Pages {
   }
 
   private pump(): void {
-    if (this.closed || this.error) return
+    if (this.closed || this.stopped) return
     for (const p of this.wanted) {
       if (this.asking.size >= atOnce) return
       if (!this.asking.has(p) && !this.pages.has(p)) void this.ask(p)
@@ -102,9 +105,11 @@ export class Pages {
       if (abort.signal.aborted) return
       this.pages.set(p, page.rows)
       this.filtered = page.filtered_count
+      if (!this.stopped) this.error = null
       this.forget()
     } catch (err) {
       if (abort.signal.aborted) return
+      this.stopped = true
       this.error = err instanceof Problem ? err : new Problem({ title: String(err), status: 0, code: 'unexpected' })
     } finally {
       if (this.asking.get(p) === abort) this.asking.delete(p)

@@ -99,14 +99,24 @@ export function Empty({ title, hint, icon, children }: { title: string; hint?: s
   )
 }
 
+/** What failed, in the server's words. What passes by itself is asked again by itself. */
 export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const problem = error instanceof Problem ? error : null
+  const wait = onRetry ? problem?.again ?? null : null
+  const retry = useRef(onRetry)
+  retry.current = onRetry
+  useEffect(() => {
+    if (wait === null) return
+    const timer = setInterval(() => { if (!document.hidden) retry.current?.() }, wait)
+    return () => clearInterval(timer)
+  }, [wait, error])
   if (problem?.status === 404) return <NotFound />
   return (
     <div className="failure" role="alert">
       <AlertTriangle size={16} aria-hidden="true" />
       <div>
         <p>{error instanceof Error ? error.message : t.errors.unexpected}</p>
+        {wait !== null && <p className="hint">{t.errors.again(Math.round(wait / 1000))}</p>}
         {problem?.body.request_id && <p className="hint mono">{t.errors.request(problem.body.request_id)}</p>}
       </div>
       {onRetry && <Button small onClick={onRetry}>{t.retry}</Button>}
