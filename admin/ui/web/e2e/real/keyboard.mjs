@@ -38,6 +38,21 @@ await step('run', async () => {
   await page.getByRole('gridcell', { name: '42', exact: true }).waitFor()
   assert.equal(await focused(), 'SQL editor', 'the focus stays in the text')
 })
+await step('what is selected is typed over, brackets and all', async () => {
+  const over = async (keys, text, all) => {
+    for (const key of keys) await keyboard.press(key)
+    await keyboard.type(text)
+    await keyboard.press('Escape') // what is proposed
+    await page.waitForFunction((t) => document.querySelector('[role=textbox][aria-label="SQL editor"]')?.innerText === t, all)
+  }
+  await over(['Control+a'], 'select 6', 'select 6')
+  await over(['Shift+Home'], 'x', 'x')
+  await over(['Control+a'], 'select 1,\nselect', 'select 1,\nselect')
+  await over(['Shift+ArrowUp'], '2', 'select2')
+  await over(['Shift+ArrowLeft'], '(', 'select(2)')
+  await keyboard.press('Control+z')
+  await over([], '', 'select2')
+})
 await step('cancel', async () => {
   await keyboard.press('Control+a')
   await keyboard.type('select pg_sleep(63)')

@@ -15,6 +15,7 @@ import type { Commands, Editor } from './contract'
 import { highlightDialect } from './dialect'
 import { marks } from './marks'
 import { editorTheme } from './theme'
+import { typeOver } from './typeover'
 
 const types: Record<Option['type'], string> = { column: 'property', table: 'type', view: 'type', schema: 'namespace', alias: 'variable', cte: 'variable', function: 'function', keyword: 'keyword' }
 
@@ -64,7 +65,7 @@ export function createEditor(parent: HTMLElement, text: string, dialect: Dialect
       locked.of([]),
       EditorView.updateListener.of((u) => { if (u.docChanged) commands().changed(u.state.doc.toString()) }),
       EditorView.domEventHandlers({ blur: (_, view) => { setTimeout(() => { if (!view.hasFocus) closeCompletion(view) }, 20) } }),
-      editorTheme,
+      typeOver, editorTheme,
     ],
   })
   const view = new EditorView({ state, parent })
