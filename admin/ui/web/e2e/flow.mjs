@@ -10,7 +10,7 @@ import { serve } from '../mock/server.mjs'
 const port = 8095
 const origin = `http://127.0.0.1:${port}`
 const server = await serve(port)
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'], ignoreDefaultArgs: ['--hide-scrollbars'] })
 const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] })
 await context.addCookies([{ name: 'mock', value: 'signedout', url: origin }])
 const page = await context.newPage()

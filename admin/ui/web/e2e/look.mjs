@@ -11,6 +11,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { serve } from '../mock/server.mjs'
+import { scrollsByAHair } from './hair.mjs'
 
 const only = process.argv[2] ?? ''
 const out = fileURLToPath(new URL('./out/', import.meta.url))
@@ -21,7 +22,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const port = 8097
 const server = await serve(port)
 const origin = `http://127.0.0.1:${port}`
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'], ignoreDefaultArgs: ['--hide-scrollbars'] })
 
 const wide = { width: 1440, height: 900 }
 const narrow = { width: 390, height: 844 }
@@ -129,6 +130,7 @@ async function look(shot, size, scheme) {
     if (h1 !== 1) fault(`${h1} h1 headings`)
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     if (overflow > 0) fault(`wider than the screen by ${overflow} px`)
+    for (const box of await page.evaluate(scrollsByAHair)) fault(box)
     await page.screenshot({ path: `${out}${name}.png` })
     if (!/loading/.test(shot.name)) {
       await page.evaluate(axe)

@@ -8,7 +8,7 @@ import { scroll } from './smooth.mjs'
 
 const port = 8096
 const server = await serve(port)
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'], ignoreDefaultArgs: ['--hide-scrollbars'] })
 let bad = false
 for (const [id, rows] of [['ENR0100000000000', 182334], ['HVGE000000000000', 10000000]]) {
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })

@@ -1,6 +1,7 @@
 // Every page in its good states: one h1, never wider than the screen, no serious
 // barrier, and no more JavaScript on a first load than the budget says (gzip, as it
 // was transferred). With LK_SHOTS=folder it takes pictures, in both lights and widths.
+import { scrollsByAHair } from '../hair.mjs'
 import { end, eventually, fault, origin, Person, step } from './stage.mjs'
 
 const shots = process.env.LK_SHOTS
@@ -70,6 +71,7 @@ for (const [name, who, path, budget, at] of pages.filter((p) => p[0].includes(on
       if (h1 !== 1) fault(`${visitor.login}: ${h1} h1 headings`)
       const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       if (over > 0) fault(`${visitor.login}: wider than the screen by ${over} px`)
+      for (const box of await page.evaluate(scrollsByAHair)) fault(`${visitor.login}: ${box}`)
       await visitor.axe(visitor.login)
       await visitor.leave()
     }

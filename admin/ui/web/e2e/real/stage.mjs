@@ -44,7 +44,7 @@ export const groups = (login, ...names) => ask('/groups', JSON.stringify({ login
 /** How many reads of a run's result are in the record. */
 export const reads = (run) => ask('/reads', run).then(Number)
 
-export const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
+export const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'], ignoreDefaultArgs: ['--hide-scrollbars'] })
 
 /** One act, named; what fails ends the script with a picture of every page. */
 export async function step(name, act) {
