@@ -66,6 +66,7 @@ var kinds = map[string]kind{
 	"pages-busy":             {503, admin.Unavailable, "Too many rows are on their way", "The memory for pages of rows is used up by readers who have not taken theirs. Wait as long as Retry-After says, and ask for fewer rows at a time."},
 	"charts-busy":            {503, admin.Unavailable, "Too many charts at once", "Charts of large results are made one after the other. Wait as long as Retry-After says, or group in the SQL."},
 	"sorts-busy":             {503, admin.Unavailable, "Too many sorts at once", "Large results are sorted one after the other. Wait as long as Retry-After says, or sort in the SQL."},
+	"exports-busy":           {503, admin.Unavailable, "Too many exports at once", "A Parquet file is made of groups of rows that are held in memory; only so many are written at once. Wait as long as Retry-After says, or export as CSV."},
 	"warehouse-silent":       {503, admin.Unavailable, "The warehouse does not answer", "It is asked whether you may open what others ran. Try again when it answers; what you ran yourself is open."},
 	"queue-full":             {503, admin.Unavailable, "The queue is full", "Too many statements wait. Try again later."},
 	"interrupted":            {503, admin.Unavailable, "Interrupted", "The request ended before it was answered, or the server is stopping. Ask again."},

@@ -56,8 +56,10 @@ type Bounds struct {
 	PageBytes             int64         // of one page of rows in memory
 	PagesBytes            int64         // of all pages on their way; half of it for one reader
 	SortsBytes            int64         // that all sorts and charts hold together
+	ExportsBytes          int64         // of what is written in formats that hold a part of the result; half of it for one reader
 	ViewsBytes            int64         // of the places of sorted and filtered rows that are kept
 	Patience              time.Duration // for memory that others hold
+	ExportPatience        time.Duration // the same, for an export
 	Ask                   time.Duration // for the warehouse to say what a reader may
 }
 
@@ -86,7 +88,8 @@ func (b Bounds) withDefaults() Bounds {
 		{&b.MaxStored, 8 << 30},
 		{&b.PageBytes, 32 << 20},
 		{&b.PagesBytes, 96 << 20},
-		{&b.SortsBytes, 80 << 20}, // the largest sort takes 74, the largest chart 72
+		{&b.SortsBytes, 80 << 20},    // the largest sort takes 74, the largest chart 72
+		{&b.ExportsBytes, 144 << 20}, // four that hold all they may
 		{&b.ViewsBytes, 32 << 20},
 	} {
 		if *d.field == 0 {
@@ -105,6 +108,7 @@ func (b Bounds) withDefaults() Bounds {
 		{&b.Sweep, time.Minute},
 		{&b.Poll, 250 * time.Millisecond},
 		{&b.Patience, 10 * time.Second},
+		{&b.ExportPatience, 45 * time.Second},
 		{&b.Ask, 2 * time.Second},
 	} {
 		if *d.field == 0 {

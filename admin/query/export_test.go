@@ -51,11 +51,19 @@ func hold(t testing.TB, b *budget) func() {
 	return all.close
 }
 
+// HoldExports takes all memory for exports until the function returned is called.
+func (s *Runs) HoldExports(t testing.TB) (release func()) { t.Helper(); return hold(t, s.exports) }
+
 // PagesHeld returns the bytes of pages that nobody has closed.
-func (s *Runs) PagesHeld() int64 {
-	s.pages.mu.Lock()
-	defer s.pages.mu.Unlock()
-	return s.pages.used
+func (s *Runs) PagesHeld() int64 { return s.pages.heldNow() }
+
+// ExportsHeld returns the bytes of exports that nobody has closed.
+func (s *Runs) ExportsHeld() int64 { return s.exports.heldNow() }
+
+func (b *budget) heldNow() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
 }
 
 // Views returns how many sorted and filtered views are kept, and their bytes.

@@ -205,7 +205,15 @@ func (s *Runs) Export(ctx context.Context, c *admin.Caller, id string, req Expor
 	}
 	etag := o.etag("export", fmt.Sprintf("%+v", req.Options))
 	unsent := req.Unsent != nil && req.Unsent(etag)
+	var held *share
+	if need := format.Memory(req.Format, o.source.Raw(), len(o.result.Columns)); need > 0 && !unsent {
+		if held, err = s.exports.take(ctx, c.ID, need, s.cfg.Bounds.ExportPatience); err != nil {
+			err = busy(err, "exports-busy", "Others export large results in this format right now, or you do. Try again in a moment, or export them as CSV.")
+			return nil, errors.Join(err, o.close())
+		}
+	}
 	if err := s.release(ctx, c, o, req, unsent); err != nil {
+		held.close()
 		return nil, errors.Join(err, o.close())
 	}
 	name := "run-" + strings.TrimPrefix(id, admin.PrefixRun)
@@ -214,7 +222,7 @@ func (s *Runs) Export(ctx context.Context, c *admin.Caller, id string, req Expor
 	}
 	return &Export{
 		ContentType: format.ContentType(req.Format), Filename: name + format.Extension(req.Format), RowCount: o.source.Count(),
-		Truncated: o.result.Truncated, ETag: etag, open: o, opts: req.Options,
+		Truncated: o.result.Truncated, ETag: etag, open: o, opts: req.Options, share: held,
 	}, nil
 }
 

@@ -2,11 +2,14 @@ package query_test
 
 import (
 	"errors"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/admin/result/format"
+	"github.com/lockkeeper/lockkeeper/audit"
 	"github.com/lockkeeper/lockkeeper/policy"
 )
 
@@ -101,6 +104,43 @@ func TestPagesShareMemory(t *testing.T) {
 		t.Errorf("no record: %v", err)
 	}
 	if held := h.runs.PagesHeld(); held != 0 {
+		t.Errorf("%d bytes are held by nobody", held)
+	}
+}
+
+// Files that hold a part of the result in memory are few at a time; the others
+// wait for nobody.
+func TestExportsShareMemory(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.ExportPatience = 20 * time.Millisecond })
+	run := h.run(h.ann, query.Request{SQL: "select g as n from generate_series(1, 5000) g"})
+	export := func(name string) (*query.Export, error) {
+		return h.runs.Export(t.Context(), h.ann, run.ID, query.ExportRequest{Options: format.Options{Format: name}})
+	}
+	release := h.runs.HoldExports(t)
+	if _, err := export("parquet"); slug(err) != "exports-busy" || problem(err).RetryAfter <= 0 {
+		t.Fatalf("with no memory left: %v", err)
+	}
+	if said := h.journal.of(audit.KindResultExport, run.ID); len(said) != 0 {
+		t.Errorf("%d exports are recorded of none", len(said))
+	}
+	csv, err := export("csv")
+	if err != nil || csv.Close() != nil {
+		t.Errorf("a file that holds nothing: %v", err)
+	}
+	release()
+	x, err := export("parquet")
+	if err != nil || h.runs.ExportsHeld() == 0 {
+		t.Fatalf("%d bytes are held: %v", h.runs.ExportsHeld(), err)
+	}
+	if err := errors.Join(x.Write(t.Context(), io.Discard), x.Close()); err != nil {
+		t.Error(err)
+	}
+	h.journal.broken(errors.New("full"))
+	if _, err := export("parquet"); slug(err) != "audit-unavailable" {
+		t.Errorf("no record: %v", err)
+	}
+	if held := h.runs.ExportsHeld(); held != 0 {
 		t.Errorf("%d bytes are held by nobody", held)
 	}
 }

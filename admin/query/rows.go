@@ -71,8 +71,9 @@ type Export struct {
 	RowCount    int64
 	Truncated   *Truncation
 
-	open *opened
-	opts format.Options
+	open  *opened
+	opts  format.Options
+	share *share // of the memory of exports
 }
 
 // Write streams the result.
@@ -81,4 +82,7 @@ func (e *Export) Write(ctx context.Context, w io.Writer) error {
 }
 
 // Close lets go of the result.
-func (e *Export) Close() error { return e.open.close() }
+func (e *Export) Close() error {
+	e.share.close()
+	return e.open.close()
+}

@@ -14,14 +14,15 @@ import (
 
 // Runs submits runs, keeps them, and shows them to whom they are open.
 type Runs struct {
-	cfg    Config
-	types  *typeNames
-	access access
-	pace   pace
-	raw    Store   // as it is, with titles sealed: what expires need not be opened
-	pages  *budget // memory of pages on their way
-	sorts  *budget // memory of sorts and charts
-	views  *views
+	cfg     Config
+	types   *typeNames
+	access  access
+	pace    pace
+	raw     Store   // as it is, with titles sealed: what expires need not be opened
+	pages   *budget // memory of pages on their way
+	sorts   *budget // memory of sorts and charts
+	exports *budget // memory of formats that hold a part of a result
+	views   *views
 
 	unpurged atomic.Bool   // keys were destroyed that may linger in the store's files
 	crowded  chan struct{} // rows were added
@@ -47,6 +48,7 @@ func New(cfg Config) (*Runs, error) {
 	s.raw, s.cfg.Store, s.cfg.Blobs = cfg.Store, titled{cfg.Store, s}, roomy{cfg.Blobs, s}
 	s.pages = newBudget(cfg.Bounds.PagesBytes, cfg.Bounds.PagesBytes/2)
 	s.sorts = newBudget(cfg.Bounds.SortsBytes, cfg.Bounds.SortsBytes/2)
+	s.exports = newBudget(cfg.Bounds.ExportsBytes, cfg.Bounds.ExportsBytes/2)
 	s.views = newViews(cfg.Bounds.ViewsBytes)
 	s.access = access{cfg: &s.cfg, log: s.cfg.Log}
 	return s, nil

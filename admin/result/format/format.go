@@ -98,6 +98,15 @@ func Available(name string, src result.Source) error {
 	}
 }
 
+// Memory is about what a writer of a format holds of a result of so many bytes of
+// cells; 0: a row or two.
+func Memory(name string, raw int64, columns int) int64 {
+	if name == "parquet" {
+		return parquetMemory(raw, columns)
+	}
+	return 0
+}
+
 // ContentType is the media type of a format, or "" if it is unknown.
 func ContentType(name string) string {
 	switch name {

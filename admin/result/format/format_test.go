@@ -9,12 +9,14 @@ import (
 	"io"
 	"iter"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/lockkeeper/lockkeeper/admin/result"
 	"github.com/lockkeeper/lockkeeper/admin/result/format"
@@ -192,6 +194,87 @@ func TestParquetGroups(t *testing.T) {
 	}
 }
 
+// endless is a result of equal rows that nobody keeps in memory.
+type endless struct {
+	long
+	row func(i int64) [][]byte
+}
+
+func (e endless) Rows(context.Context, int64, int64) iter.Seq2[[][]byte, error] {
+	return func(yield func([][]byte, error) bool) {
+		for i := range e.count {
+			if !yield(e.row(i), nil) {
+				return
+			}
+		}
+	}
+}
+
+// However long cells are, a parquet file holds a group of rows in memory and a
+// few bytes of each page before.
+func TestParquetMemory(t *testing.T) { //nolint:paralleltest // it measures the heap
+	wide := bytes.Repeat([]byte("wide "), 100_000)
+	src := endless{long{1000, texts("n", "wide")}, func(i int64) [][]byte {
+		copy(wide, strconv.FormatInt(1_000_000+i, 10))
+		return [][]byte{strconv.AppendInt(nil, i, 10), wide}
+	}}
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	before, peak := stats.HeapAlloc, uint64(0)
+	look := func(b []byte) (int, error) {
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		peak = max(peak, stats.HeapAlloc)
+		return len(b), nil
+	}
+	if err := format.Render(t.Context(), writerFunc(look), src, format.Options{Format: "parquet"}); err != nil {
+		t.Fatal(err)
+	}
+	if held := int64(peak) - int64(before); peak == 0 || held > format.Memory("parquet", int64(1000*len(wide)), 2) {
+		t.Errorf("%d MiB were held of %d", held>>20, 1000*len(wide)>>20)
+	}
+}
+
+// What is left out of the bounds of pages and columns stays findable by them.
+func TestParquetBounds(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 5000)
+	rows := [][][]byte{
+		{[]byte("short"), []byte(strings.Repeat("m", 40)), []byte(long), []byte("\\xff" + strings.Repeat("ff", 40))},
+		{[]byte("zebra"), []byte("\U0010ffff\U0010ffff\U0010ffff\U0010ffff\U0010ffff"), []byte("y"), nil},
+		{nil, nil, nil, nil},
+	}
+	columns := []result.Column{resulttest.Column("short", "text"), resulttest.Column("forty", "text"), resulttest.Column("wide", "text"), resulttest.Column("bytes", "bytea")}
+	written := render(t, resulttest.Store(t, columns, rows), format.Options{Format: "parquet"})
+	file, err := parquet.OpenFile(bytes.NewReader(written), int64(len(written)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c, chunk := range file.RowGroups()[0].ColumnChunks() {
+		index, err := chunk.ColumnIndex()
+		if err != nil {
+			t.Fatal(err)
+		}
+		least, greatest := index.MinValue(0).ByteArray(), index.MaxValue(0).ByteArray()
+		if len(least) > 16 || len(greatest) > 16 && c != 3 {
+			t.Errorf("column %d: bounds of %d and %d bytes", c, len(least), len(greatest))
+		}
+		for _, row := range rows {
+			cell := row[c]
+			if c == 3 {
+				cell = bytes.Repeat([]byte{0xff}, 41)
+			}
+			if row[c] != nil && (bytes.Compare(least, cell) > 0 || bytes.Compare(greatest, cell) < 0) {
+				t.Errorf("column %d: %q is not between %q and %q", c, cell, least, greatest)
+			}
+		}
+	}
+	if _, _, got, _ := readParquet(t, written); got[0][2] != long {
+		t.Error("a long cell is another")
+	}
+}
+
 func TestUniqueNames(t *testing.T) {
 	t.Parallel()
 	src := resulttest.Store(t, texts("x", "x_2", "x", "", "x", ""), nil)
@@ -323,6 +406,10 @@ func BenchmarkRender(b *testing.B) {
 		})
 	}
 }
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 type countWriter int64
 

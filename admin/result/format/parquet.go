@@ -17,11 +17,18 @@ import (
 // What bounds the memory of a parquet writer: it holds a group of rows.
 const (
 	groupRows  = 100_000
-	groupBytes = 32 << 20 // of cells
+	groupBytes = 16 << 20 // of cells
+	wideCell   = 4 << 10  // above it a column has no least and greatest value
 )
 
+// parquetMemory is what a writer holds of a result of so many bytes: a group,
+// once as it came and once as it goes, and pages that are begun.
+func parquetMemory(raw int64, columns int) int64 {
+	return 2*min(raw, groupBytes) + int64(columns)*(48<<10)
+}
+
 // renderParquet reads the result twice: first to see which columns hold a
-// value that their parquet type does not have, then to write.
+// value that their parquet type does not have, or long ones, then to write.
 func renderParquet(ctx context.Context, out io.Writer, src result.Source) error {
 	columns := src.Columns()
 	fields := make([]field, len(columns))
@@ -34,14 +41,22 @@ func renderParquet(ctx context.Context, out io.Writer, src result.Source) error 
 	names := uniqueNames(columns)
 	root := ordered{}
 	for i, f := range fields {
-		root.fields = append(root.fields, named{Node: parquet.Optional(f.node), name: names[i]})
+		root.fields = append(root.fields, named{Node: parquet.Optional(parquet.Encoded(f.node, &parquet.Plain)), name: names[i]})
 	}
 	described, err := describe(columns, names)
 	if err != nil {
 		return err
 	}
-	w := parquet.NewGenericWriter[any](out, parquet.NewSchema("result", root), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
-		parquet.CreatedBy("lockkeeper", "", ""), parquet.KeyValueMetadata("lockkeeper.columns", described))
+	options := []parquet.WriterOption{
+		parquet.NewSchema("result", root), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.DataPageVersion(1), parquet.DataPageStatistics(false),
+		parquet.CreatedBy("lockkeeper", "", ""), parquet.KeyValueMetadata("lockkeeper.columns", described),
+	}
+	for i, f := range fields {
+		if f.wide {
+			options = append(options, parquet.SkipPageBounds(names[i]))
+		}
+	}
+	w := parquet.NewGenericWriter[any](out, options...)
 	if err := writeGroups(ctx, w, src, fields); err != nil {
 		return err
 	}
@@ -87,11 +102,11 @@ func writeGroups(ctx context.Context, w *parquet.GenericWriter[any], src result.
 }
 
 // settle makes a column of strings of each that holds a value which its type
-// does not have in parquet, such as NaN in a decimal.
+// does not have in parquet, such as NaN in a decimal, and sees which are wide.
 func settle(ctx context.Context, src result.Source, fields []field) error {
 	var open []int
-	for i, f := range fields {
-		if f.risky {
+	for i := range fields {
+		if fields[i].risky || fields[i].bytes() {
 			open = append(open, i)
 		}
 	}
@@ -104,12 +119,16 @@ func settle(ctx context.Context, src result.Source, fields []field) error {
 			return err
 		}
 		for _, i := range open {
-			if cells[i] == nil || !fields[i].risky {
+			f := &fields[i]
+			f.wide = f.wide || len(cells[i]) > wideCell
+			if cells[i] == nil || !f.risky {
 				continue
 			}
 			var ok bool
-			if _, scratch, ok = fields[i].value(scratch[:0], cells[i]); !ok {
-				fields[i] = stringField()
+			if _, scratch, ok = f.value(scratch[:0], cells[i]); !ok {
+				wide := f.wide
+				*f = stringField()
+				f.wide = wide
 			}
 		}
 	}

@@ -16,8 +16,12 @@ import (
 type field struct {
 	node  parquet.Node
 	risky bool // a cell may have no value of this type
+	wide  bool // a cell is longer than wideCell
 	value valuer
 }
+
+// bytes reports whether values are as long as they like.
+func (f *field) bytes() bool { return f.node.Type().Kind() == parquet.ByteArray }
 
 // valuer makes the value of a cell. It may point into the cell or into
 // scratch, which it returns grown.
@@ -47,14 +51,14 @@ func fieldOf(c result.Column) field {
 		zoned := k == pgtext.Timestamptz
 		return field{node: parquet.TimestampAdjusted(parquet.Microsecond, zoned), risky: true, value: timestampValue(k)}
 	case pgtext.Bytea:
-		return field{node: parquet.Leaf(parquet.ByteArrayType), risky: true, value: byteaValue}
+		return field{node: parquet.Leaf(brief{parquet.ByteArrayType}), risky: true, value: byteaValue}
 	default:
 		return stringField()
 	}
 }
 
 func stringField() field {
-	return field{node: parquet.String(), value: func(scratch, cell []byte) (parquet.Value, []byte, bool) {
+	return field{node: parquet.Leaf(brief{parquet.String().Type()}), value: func(scratch, cell []byte) (parquet.Value, []byte, bool) {
 		return parquet.ByteArrayValue(cell), scratch, true
 	}}
 }
