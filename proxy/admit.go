@@ -139,6 +139,7 @@ func (c *caps) leave(user string) {
 type visitor struct {
 	srv     *Server
 	raw     net.Conn // as accepted
+	came    time.Time
 	conn    net.Conn // raw, or TLS over it
 	in      *pgwire.Reader
 	tls     *tls.ConnectionState
@@ -162,7 +163,7 @@ var errRefused = errors.New("refused")
 
 // admit takes one connection from accept to its end.
 func (srv *Server) admit(c net.Conn) {
-	v := &visitor{srv: srv, raw: c, conn: c}
+	v := &visitor{srv: srv, raw: c, conn: c, came: srv.cfg.Now()}
 	v.whence()
 	_ = v.admit(srv.ctx) // the client was told, the record and the log have it
 }
@@ -445,6 +446,7 @@ func (v *visitor) upParams() []pgwire.Param {
 func (v *visitor) session(up *backend.Conn) *session {
 	srv := v.srv
 	s := newSession(srv, v.conn, v.in, up)
+	s.came = v.came
 	s.id = srv.sessions.newID()
 	s.name = srv.randomHex(8)
 	s.nonce = "lk_" + srv.randomHex(8)

@@ -64,7 +64,7 @@ func (srv *Server) servePrincipal(ctx context.Context, conn net.Conn, p *policy.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(srv.ctx, cancel)()
-	v := &visitor{srv: srv, raw: conn, conn: conn, unix: true, addr: office(), principal: p}
+	v := &visitor{srv: srv, raw: conn, conn: conn, came: srv.cfg.Now(), unix: true, addr: office(), principal: p}
 	err := v.admit(ctx)
 	if errors.Is(err, errTerminated) {
 		return nil

@@ -48,6 +48,7 @@ type session struct {
 	key    []byte      // our cancel key
 	nonce  string      // name of the statement that cannot exist
 	runID  string      // of the office; empty: none
+	came   time.Time   // before its login
 	since  time.Time
 
 	principal bool // the house itself brought it

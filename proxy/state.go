@@ -44,7 +44,8 @@ type SessionInfo struct {
 	Class       string
 	State       string // active, queued, idle, idle in transaction …, released
 	Tx          policy.TxState
-	Since       time.Time
+	Connected   time.Time // when it came to the door, before its login
+	Since       time.Time // when its login was done
 	StateSince  time.Time
 	TxSince     time.Time // zero: no explicit transaction
 	Statement   uint64    // number of what waits or runs, else of what went up last; 0: nothing yet
@@ -187,7 +188,7 @@ func (s *session) info() (i SessionInfo, st StatementInfo, busy bool) {
 		ID: s.id, Name: s.name, PID: s.up.PID, User: b.User, Actor: b.Actor, Team: b.Team, Tool: b.Tool,
 		Database: b.Database, Role: b.Role, ClientAddr: b.ClientAddr, TLS: b.TLS != "", Application: b.ApplicationName,
 		Via: b.Via, Run: b.Run, Token: b.Token, ReadOnly: s.readOnly, Class: s.standing.Class, State: s.stateLocked(), Tx: s.st.Tx,
-		Since: s.since, StateSince: s.idleSinceLocked(), TxSince: s.tx.since, Statement: s.newest,
+		Connected: s.came, Since: s.since, StateSince: s.idleSinceLocked(), TxSince: s.tx.since, Statement: s.newest,
 	}
 	st = StatementInfo{
 		Session: s.name, PID: i.PID, User: i.User, Actor: i.Actor, Team: i.Team, Tool: i.Tool, Via: i.Via, Run: i.Run, State: i.State, Tx: i.Tx,

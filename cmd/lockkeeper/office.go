@@ -133,7 +133,7 @@ func (o *office) openPeople(ctx context.Context, h *house) (err error) {
 	if o.passwords, err = signin.NewPassword(signin.PasswordConfig{}); err != nil {
 		return err
 	}
-	o.revoker = &officeRevoker{office: o, store: store, log: o.log}
+	o.revoker = &officeRevoker{office: o, store: store, login: time.Duration(o.cfg.Net.LoginTimeout), log: o.log}
 	if o.directory, err = admin.NewDirectory(admin.DirectoryConfig{Store: store, Vault: o.vault, Lost: o.revoker.lost, Log: o.log}); err != nil {
 		return err
 	}
@@ -166,9 +166,7 @@ func (o *office) start(failed chan<- error) (stop func(context.Context)) {
 	var group sync.WaitGroup
 	group.Go(func() { _ = o.directory.Run(ctx) }) // logs by itself, returns with ctx
 	group.Go(func() { o.seen.run(ctx) })
-	if o.fence != nil {
-		group.Go(func() { o.revoker.watch(ctx) })
-	}
+	group.Go(func() { o.revoker.watch(ctx) })
 	release := o.hold(failed)
 	wait := o.rooms.web.serve(failed)
 	return func(patience context.Context) {

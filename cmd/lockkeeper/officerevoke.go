@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
@@ -19,7 +20,18 @@ type officeRevoker struct {
 	store  admin.Store
 	server *proxy.Server // nil until the door stands
 	runs   interface{ Revoke(ids ...string) int }
+	login  time.Duration // that a login takes at most
 	log    *slog.Logger
+
+	mu     sync.Mutex // guards recent
+	recent []takenBack
+}
+
+// takenBack is a right that is gone, by those who may come in by it.
+type takenBack struct {
+	at     time.Time
+	logins map[string]bool
+	tokens []string
 }
 
 // revokeTime bounds the end of sessions at the door.
@@ -36,7 +48,7 @@ func (r *officeRevoker) Revoke(ids ...string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
 	defer cancel()
-	r.endAtTheDoor(ctx, r.logins(ctx, ids), ids...)
+	r.takeBack(ctx, takenBack{at: time.Now(), logins: r.logins(ctx, ids), tokens: ids})
 }
 
 // lost ends the sessions at this door of logins that lost a right. An office
@@ -51,31 +63,58 @@ func (r *officeRevoker) lost(logins []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), revokeTime)
 	defer cancel()
-	r.endAtTheDoor(ctx, gone)
+	r.takeBack(ctx, takenBack{at: time.Now(), logins: gone})
 }
 
-// standbyLook is how often an office that stands by looks whether the tokens of
-// the sessions at its door still hold.
-const standbyLook = 3 * time.Second
+// takeBack ends who came in by a right that is gone, now and, of those whose
+// login was under way, as soon as they are in.
+func (r *officeRevoker) takeBack(ctx context.Context, t takenBack) {
+	r.mu.Lock()
+	r.recent = append(r.recent, t)
+	r.mu.Unlock()
+	r.endAtTheDoor(ctx, t)
+}
 
-// watch ends the sessions at this door of tokens that were revoked elsewhere,
-// while the office stands by.
+// How often who came late is looked for, and, while the office stands by, whether
+// the tokens of the sessions at its door still hold.
+const (
+	latecomerLook = time.Second
+	standbyLook   = 3 * time.Second
+)
+
+// watch ends the sessions at this door that began to log in before their right
+// was taken back, and were let in after; and those of tokens that were revoked
+// elsewhere, while the office stands by.
 func (r *officeRevoker) watch(ctx context.Context) {
-	look := time.NewTicker(standbyLook)
+	late, look := time.NewTicker(latecomerLook), time.NewTicker(standbyLook)
+	defer late.Stop()
 	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-late.C:
+			for _, t := range r.stillRecent(time.Now()) {
+				r.endAtTheDoor(ctx, t)
+			}
 		case <-look.C:
-		}
-		if r.server == nil || r.office.works() {
-			continue
-		}
-		if gone := r.revokedTokens(ctx); len(gone) > 0 {
-			r.endAtTheDoor(ctx, nil, gone...)
+			if r.server == nil || r.office.fence == nil || r.office.works() {
+				continue
+			}
+			if gone := r.revokedTokens(ctx); len(gone) > 0 {
+				r.endAtTheDoor(ctx, takenBack{at: time.Now(), tokens: gone})
+			}
 		}
 	}
+}
+
+// stillRecent returns what was taken back while logins that are under way may
+// have begun, and forgets the rest.
+func (r *officeRevoker) stillRecent(now time.Time) []takenBack {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.recent = slices.DeleteFunc(r.recent, func(t takenBack) bool { return now.Sub(t.at) > r.login+revokeTime })
+	return slices.Clone(r.recent)
 }
 
 // revokedTokens returns those of the sessions at this door that were revoked.
@@ -108,11 +147,11 @@ func (r *officeRevoker) revokedTokens(ctx context.Context) (gone []string) {
 	return gone
 }
 
-// endAtTheDoor ends the sessions of some logins, and those that came in by one
-// of some tokens.
-func (r *officeRevoker) endAtTheDoor(ctx context.Context, gone map[string]bool, tokens ...string) {
+// endAtTheDoor ends the sessions that came to the door before a right was taken
+// back, by it. Who came after was asked anew.
+func (r *officeRevoker) endAtTheDoor(ctx context.Context, t takenBack) {
 	for _, s := range r.server.Snapshot().Sessions {
-		if s.Via == proxy.ViaWire && (gone[s.User] || s.Token != "" && slices.Contains(tokens, s.Token)) {
+		if s.Via == proxy.ViaWire && !s.Connected.After(t.at) && (t.logins[s.User] || s.Token != "" && slices.Contains(t.tokens, s.Token)) {
 			r.end(ctx, s)
 		}
 	}
