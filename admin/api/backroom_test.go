@@ -68,13 +68,18 @@ func newBackroom(t *testing.T, h *house, db *sqldb.DB, vault *secret.Vault, fold
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- b.runs.Run(ctx) }() // until the test ends, which waits for it
+	go func() { defer close(done); done <- b.runs.Run(ctx) }() // until the test ends, which waits for it
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
 		}
 	})
+	select {
+	case <-b.runs.Ready(): // before it is, runs are held a while and then refused
+	case err := <-done:
+		t.Fatalf("Run: %v", err)
+	}
 	return b
 }
 

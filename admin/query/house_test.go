@@ -373,9 +373,15 @@ func (h *house) configure() {
 func (h *house) start() {
 	h.t.Helper()
 	h.runs = must(h.t, must1(query.New(h.cfg)), nil)
+	h.serve()
+}
+
+// serve runs the service that start makes.
+func (h *house) serve() {
+	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- h.runs.Run(ctx) }()
+	go func() { defer close(done); done <- h.runs.Run(ctx) }()
 	var once sync.Once
 	h.stop = func() {
 		once.Do(func() {
@@ -386,12 +392,10 @@ func (h *house) start() {
 		})
 	}
 	h.t.Cleanup(h.stop)
-	for !h.runs.Ready() {
-		select {
-		case err := <-done:
-			h.t.Fatalf("Run: %v", err)
-		case <-time.After(time.Millisecond): // Run gives no signal: it is a service
-		}
+	select {
+	case <-h.runs.Ready():
+	case err := <-done:
+		h.t.Fatalf("Run: %v", err)
 	}
 }
 

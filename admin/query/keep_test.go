@@ -25,6 +25,40 @@ import (
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
+// A run that comes while the office opens is held, not refused: who started the
+// server sends the first query before it has recovered.
+func TestRunWhileTheOfficeOpens(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	h.stop()
+	if out, err := h.runs.Submit(t.Context(), h.ann, query.Request{SQL: "select 1"}); err == nil {
+		t.Errorf("an office that has stopped took %s", out.Run.ID)
+	}
+	h.runs = must1(query.New(h.cfg))
+	type taken struct {
+		out query.Submitted
+		err error
+	}
+	early := make(chan taken)
+	go func() {
+		out, err := h.runs.Submit(t.Context(), h.ann, query.Request{SQL: "select 'early'"})
+		early <- taken{out, err}
+	}()
+	select {
+	case got := <-early:
+		t.Fatalf("before it opened: %+v", got)
+	case <-time.After(50 * time.Millisecond):
+	}
+	h.serve()
+	got := <-early
+	if got.err != nil {
+		t.Fatal(got.err)
+	}
+	if run := h.end(h.ann, got.out.Run.ID); run.State != query.StateSucceeded {
+		t.Errorf("%s %+v", run.State, run.Error)
+	}
+}
+
 // What ran when the office stopped is failed, and what a crash left is too.
 func TestRestart(t *testing.T) {
 	t.Parallel()

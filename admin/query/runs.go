@@ -26,6 +26,7 @@ type Runs struct {
 
 	unpurged atomic.Bool   // keys were destroyed that may linger in the store's files
 	crowded  chan struct{} // rows were added
+	ready    chan struct{} // closed when runs are taken
 	version  atomic.Uint64 // of the lists that are published
 
 	mu     sync.Mutex  // guards what follows
@@ -44,7 +45,7 @@ func New(cfg Config) (*Runs, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}, crowded: make(chan struct{}, 1)}
+	s := &Runs{cfg: cfg, types: newTypeNames(), live: map[string]*live{}, each: map[string]int{}, crowded: make(chan struct{}, 1), ready: make(chan struct{})}
 	s.raw, s.cfg.Store, s.cfg.Blobs = cfg.Store, titled{cfg.Store, s}, roomy{cfg.Blobs, s}
 	s.pages = newBudget(cfg.Bounds.PagesBytes, cfg.Bounds.PagesBytes/2)
 	s.sorts = newBudget(cfg.Bounds.SortsBytes, cfg.Bounds.SortsBytes/2)
@@ -64,7 +65,7 @@ var (
 
 // Run recovers what a crash left, takes runs and sweeps until ctx ends. It
 // returns when no run is left: those that still ran are failed, connection
-// lost.
+// lost. It is called once.
 func (s *Runs) Run(ctx context.Context) error {
 	if err := s.recover(ctx); err != nil {
 		return err
@@ -78,6 +79,7 @@ func (s *Runs) Run(ctx context.Context) error {
 			s.execute(ctx, l)
 		})
 	})
+	close(s.ready)
 	ticker := time.NewTicker(s.cfg.Bounds.Sweep)
 	defer ticker.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
@@ -107,11 +109,29 @@ func (s *Runs) untilSweep(ctx context.Context, tick <-chan time.Time) {
 	}
 }
 
-// Ready reports whether runs are taken: Run has recovered what a crash left.
-func (s *Runs) Ready() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.launch != nil
+// Ready is closed when runs are taken: Run has recovered what a crash left.
+func (s *Runs) Ready() <-chan struct{} { return s.ready }
+
+// openingPatience is how long a run that comes while the office opens is held,
+// rather than refused: recovering takes a moment, and whoever started the
+// server sends the first query in that moment.
+const openingPatience = 5 * time.Second
+
+// opening waits until runs are taken. It does not say when they are not: admit
+// does.
+func (s *Runs) opening(ctx context.Context) {
+	select {
+	case <-s.ready: // nearly always
+		return
+	default:
+	}
+	patience := time.NewTimer(openingPatience)
+	defer patience.Stop()
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+	case <-patience.C:
+	}
 }
 
 func (s *Runs) setLaunch(f func(*live)) {

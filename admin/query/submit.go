@@ -37,6 +37,7 @@ func (s *Runs) Submit(ctx context.Context, c *admin.Caller, req Request) (Submit
 		return Submitted{}, admin.Errorf(admin.Invalid, "bad-request", "The request cannot be read: a parameter's value is of no known kind.")
 	}
 	key := keyOf(c, req.IdempotencyKey, body)
+	s.opening(ctx)
 	var l *live
 	var replayed string
 	err = s.cfg.Store.Update(ctx, func(tx Tx) error {
