@@ -103,6 +103,16 @@ type officeUser struct {
 
 func (u *officeUser) do(method, path string, in any) (int, []byte) {
 	u.t.Helper()
+	code, body, err := u.try(method, path, in)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return code, body
+}
+
+// try is do of a server that may be going.
+func (u *officeUser) try(method, path string, in any) (int, []byte, error) {
+	u.t.Helper()
 	var body io.Reader
 	if in != nil {
 		raw, err := json.Marshal(in)
@@ -119,14 +129,11 @@ func (u *officeUser) do(method, path string, in any) (int, []byte) {
 	req.Header.Set("Content-Type", "application/json")
 	answer, err := u.http.Do(req)
 	if err != nil {
-		u.t.Fatal(err)
+		return 0, nil, err
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(answer.Body)
-	if err != nil {
-		u.t.Fatal(err)
-	}
-	return answer.StatusCode, raw
+	return answer.StatusCode, raw, err
 }
 
 func (u *officeUser) must(method, path string, in, out any) {
