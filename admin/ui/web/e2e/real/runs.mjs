@@ -1,8 +1,8 @@
 // What a run can come to besides rows: canceled, waiting, failed, cut at the limit.
 import { strict as assert } from 'node:assert'
-import { end, eventually, Person, sql, step } from './stage.mjs'
+import { end, eventually, origin, Person, sql, step } from './stage.mjs'
 
-const owner = await Person.signIn('olga')
+const owner = await Person.signIn('olga', { permissions: ['clipboard-read', 'clipboard-write'] })
 const queued = await Person.signIn('quin') // the policy lets one statement of theirs run at a time
 
 /** The word on what went wrong with a statement. */
@@ -77,6 +77,31 @@ await step('the place of an error is shown with a caret', async () => {
   await trouble.getByText('42703').waitFor()
   assert.match(await trouble.innerText(), /^ {2}no_such_column\n {2}\^$/m)
   await owner.axe('a failed statement')
+})
+
+await step('of several statements the one that failed is shown, or the first with rows', async () => {
+  await owner.write("select 'first' as one;\nselect no_such_column;\nselect 3")
+  await owner.page.keyboard.press('Control+Shift+Enter')
+  await trouble.getByText('column "no_such_column" does not exist').waitFor()
+  await owner.page.getByRole('tab', { name: /Statement 1/ }).click()
+  await owner.page.getByRole('gridcell', { name: 'first', exact: true }).waitFor()
+  await owner.write("set application_name = 'mine';\nselect 'second' as two;\nselect 'third' as three")
+  await owner.page.keyboard.press('Control+Shift+Enter')
+  await owner.page.getByRole('gridcell', { name: 'second', exact: true }).waitFor()
+  assert.equal(await owner.page.getByRole('tab', { name: /Statement 2/ }).getAttribute('aria-selected'), 'true')
+})
+
+await step('a link to the third result opens the third result', async () => {
+  await owner.page.goto(`${origin}/r/${owner.runInAddress()}`)
+  await owner.page.getByRole('gridcell', { name: 'second', exact: true }).waitFor()
+  await owner.page.getByRole('tab', { name: /Statement 3/ }).click()
+  await owner.page.getByRole('gridcell', { name: 'third', exact: true }).waitFor()
+  await owner.button('Copy link').click()
+  const link = await owner.page.evaluate(() => navigator.clipboard.readText())
+  await owner.page.goto(`${origin}/new`)
+  await owner.page.goto(link)
+  await owner.page.getByRole('gridcell', { name: 'third', exact: true }).waitFor()
+  await owner.page.goto(`${origin}/new`)
 })
 
 await step('a write is refused as long as only reading was allowed', async () => {

@@ -2,11 +2,8 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import { useStreamUp, useTopic } from '../events/stream'
 import { get, Problem, request, send } from './client'
+import { finished } from '../run/shown'
 import type { Run } from './types'
-
-export function finished(run: Run): boolean {
-  return run.state === 'succeeded' || run.state === 'failed' || run.state === 'canceled'
-}
 
 /** Of two looks at a run the later one: answers overtake each other. */
 export function newest(old: Run | undefined, next: Run): Run {

@@ -2,13 +2,14 @@ import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { Lock, Pin, Snowflake } from 'lucide-react'
 import { useMemo } from 'react'
 import { Problem } from '../api/client'
-import { finished, useRun } from '../api/run'
+import { useRun } from '../api/run'
 import type { Run } from '../api/types'
 import { runId, short } from '../base'
 import { exactTime, oneLine } from '../format'
 import { Badge, CopyButton, Empty, Failure, NotFound, Skeleton, Time, useTitle } from '../parts'
 import { CopyLink, DownloadMenu, MoreActions, OpenInEditor, RunAgain } from '../run/actions'
-import { Results, type View } from '../run/Results'
+import { Results } from '../run/Results'
+import { askedStatement, finished, linkSearch, shownStatement, statementSearch, type View } from '../run/shown'
 import { RunFacts } from '../run/Status'
 import { t } from '../strings'
 
@@ -35,15 +36,15 @@ function nameOf(run: Run): string {
 function Loaded({ run }: { run: Run }) {
   const search: RunSearch = useSearch({ strict: false })
   const navigate = useNavigate()
-  const statement = Number(search.statement ?? 0) || 0
+  const statement = askedStatement(search)
+  const shown = shownStatement(run, statement)
   const view = useMemo<View>(() => ({ kind: search.chart !== undefined ? 'chart' : 'table', statement, chart: search.chart, rows: search.rows }), [search, statement])
   const onView = (next: View) => void navigate({
     to: '/r/$id', params: { id: short(run.id) }, replace: true,
-    search: { ...(next.statement ? { statement: String(next.statement) } : {}), ...(next.kind === 'chart' ? { chart: next.chart ?? '' } : {}), ...(next.kind === 'table' && next.rows && next.statement === statement ? { rows: next.rows } : {}) },
+    search: { ...statementSearch(next.statement), ...(next.kind === 'chart' ? { chart: next.chart ?? '' } : {}), ...(next.kind === 'table' && next.rows && next.statement === statement ? { rows: next.rows } : {}) },
   })
   const gone = run.deleted || run.rows_expired
   const kept = finished(run) && !gone && run.statements.some((s) => s.result)
-  const linkSearch = view.kind === 'chart' && view.chart ? `?chart=${encodeURIComponent(view.chart)}` : ''
   return (
     <>
       <header className="run-head">
@@ -54,10 +55,10 @@ function Loaded({ run }: { run: Run }) {
           {kept && run.viewers_only && <Badge tone="warn" title={run.viewers_only} icon={<Lock size={12} aria-hidden="true" />}>{t.run.viewersOnly}</Badge>}
         </div>
         <div className="run-actions">
-          <CopyLink run={run} search={linkSearch} />
+          <CopyLink run={run} search={linkSearch(run, view, null)} />
           <OpenInEditor run={run} />
           {!gone && <RunAgain run={run} />}
-          {!gone && <DownloadMenu run={run} statement={statement} />}
+          {!gone && <DownloadMenu run={run} statement={shown} />}
           <MoreActions run={run} />
         </div>
         <p className="run-by">

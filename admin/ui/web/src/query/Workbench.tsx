@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useLocation, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useCancel, useCompletions } from '../api/hooks'
-import { finished, useRun } from '../api/run'
+import { useRun } from '../api/run'
 import { Problem, request, send } from '../api/client'
 import type { ChartSpec, Me, Query, QueryVersion, Run } from '../api/types'
 import { runId, short } from '../base'
@@ -16,7 +16,8 @@ import { Bar, Button, Empty, Failure, isMod, keys, Skeleton, Time, useTitle } fr
 import { toast } from '../parts/toast'
 import type { QuerySearch } from '../pages/QueryPage'
 import { CopyLink, DownloadMenu, MoreActions } from '../run/actions'
-import { Results, type View } from '../run/Results'
+import { Results } from '../run/Results'
+import { askedStatement, finished, linkSearch, shownStatement, statementSearch, type View } from '../run/shown'
 import { dialectOf } from '../sql/lexer'
 import { bindNames, split, utf16, type Span } from '../sql/split'
 import { t } from '../strings'
@@ -257,9 +258,9 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
     return () => window.removeEventListener('keydown', onKey)
   })
 
-  const view: View = { kind: search.view === 'chart' || search.view === 'table' ? search.view : null, statement: Number(search.statement ?? 0) || 0, chart: search.chart }
+  const view: View = { kind: search.view === 'chart' || search.view === 'table' ? search.view : null, statement: askedStatement(search), chart: search.chart }
   const onView = (v: View) => void navigate({
-    to: '.', replace: true, search: { ...pick(search), ...(search.run ? { run: search.run } : {}), ...(v.kind === 'chart' || (v.kind === 'table' && chart) ? { view: v.kind } : {}), ...(v.chart ? { chart: v.chart } : {}), ...(v.statement ? { statement: String(v.statement) } : {}) },
+    to: '.', replace: true, search: { ...pick(search), ...(search.run ? { run: search.run } : {}), ...(v.kind === 'chart' || (v.kind === 'table' && chart) ? { view: v.kind } : {}), ...(v.chart ? { chart: v.chart } : {}), ...statementSearch(v.statement) },
   })
   const sideSplit = useSplit('lk:side', 248, 160, 480, 'x', t.query.hideSchema)
   const editorSplit = useSplit('lk:editor', 260, 120, 900, 'y', t.query.editor)
@@ -281,7 +282,7 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
         <Results
           run={run.data} view={view} onView={onView} kept={chart} {...(keepsChart ? { onChart: draw } : {})} ownCancel
           limit={<Button small onClick={() => { setMaxRows(maxRows * 10); runCurrent(maxRows * 10) }}>{t.run.raiseLimit}</Button>}
-          actions={<><CopyLink run={run.data} search={linked(view, chart)} /><DownloadMenu run={run.data} statement={view.statement} /><MoreActions run={run.data} /></>}
+          actions={<><CopyLink run={run.data} search={linkSearch(run.data, view, chart)} /><DownloadMenu run={run.data} statement={shownStatement(run.data, view.statement)} /><MoreActions run={run.data} /></>}
         />
       )}
     </>
@@ -347,14 +348,6 @@ export function Workbench({ me, query: loaded, version, onAdopt }: Props) {
 
 function pick(s: QuerySearch): QuerySearch {
   return s.sql !== undefined ? { sql: s.sql } : {}
-}
-
-/** What the link of a run says of how it is looked at. */
-function linked(view: View, kept: ChartSpec | null): string {
-  const spec = view.chart ?? (kept ? JSON.stringify(kept) : '')
-  const charted = view.kind === 'chart' || (view.kind === null && kept !== null)
-  const out = new URLSearchParams({ ...(view.statement ? { statement: String(view.statement) } : {}), ...(charted ? { chart: spec } : {}) }).toString()
-  return out && '?' + out
 }
 
 /** What a saved query declares, with the values that are in the fields. */

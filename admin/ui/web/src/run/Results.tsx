@@ -1,20 +1,17 @@
 import { ChartColumn, Table2 } from 'lucide-react'
 import { Tabs } from 'radix-ui'
 import { lazy, Suspense, useMemo, useState, type ReactNode } from 'react'
-import { finished } from '../api/run'
 import type { ChartSpec, Run, RunStatement, Truncated } from '../api/types'
 import { fitSpec, guess, parseSpec } from '../chart/guess'
 import { bytes, count, duration, rowCount } from '../format'
 import { ResultGrid } from '../grid/ResultGrid'
 import { Bar, cx, Empty, Loading } from '../parts'
 import { t } from '../strings'
+import { finished, shownStatement, type View } from './shown'
 import { RunStatus } from './Status'
 import { Notices, RunTrouble } from './Trouble'
 
 const ChartPanel = lazy(() => import('../chart/ChartPanel').then((m) => ({ default: m.ChartPanel })))
-
-/** How one looks at a run; where nothing is said of the kind, a chart that was kept is shown. */
-export interface View { kind: 'table' | 'chart' | null; statement: number; chart?: string | undefined; rows?: string | undefined }
 
 interface Props {
   run: Run
@@ -33,7 +30,7 @@ interface Props {
 /** What a run came to: one tab per statement, a table and a chart of its rows. */
 export function Results({ run, view, onView, kept, onChart, actions, limit, ownCancel = false }: Props) {
   const statements = run.statements
-  const chosen = statements[view.statement] ?? statements[0]
+  const chosen = statements[shownStatement(run, view.statement)]
   return (
     <div className="results">
       <RunStatus run={run} button={!ownCancel} />
@@ -86,7 +83,7 @@ function OneResult({ run, statement, view, onView, kept, onChart, actions, limit
     )
   }
   return (
-    <Tabs.Root className="one-result" value={kind} onValueChange={(v) => onView({ ...view, statement: statement.index, kind: v as View['kind'] })}>
+    <Tabs.Root className="one-result" value={kind} onValueChange={(v) => onView({ ...view, kind: v as View['kind'] })}>
       <div className="result-bar">
         <Tabs.List className="tabs" aria-label={t.run.title}>
           <Tabs.Trigger className="tab" value="table"><Table2 size={14} aria-hidden="true" />{t.run.table}</Tabs.Trigger>
@@ -107,7 +104,7 @@ function OneResult({ run, statement, view, onView, kept, onChart, actions, limit
       </Tabs.Content>
       <Tabs.Content value="chart" className="tab-body" tabIndex={-1}>
         <Suspense fallback={<Loading />}>
-          {shown && <ChartPanel runId={run.id} statement={statement.index} columns={result.columns} rowCount={result.row_count} spec={shown} onSpec={(s) => { setSpec(s); onView({ ...view, kind: 'chart', statement: statement.index, chart: JSON.stringify(s) }); onChart?.(s) }} />}
+          {shown && <ChartPanel runId={run.id} statement={statement.index} columns={result.columns} rowCount={result.row_count} spec={shown} onSpec={(s) => { setSpec(s); onView({ ...view, kind: 'chart', chart: JSON.stringify(s) }); onChart?.(s) }} />}
         </Suspense>
       </Tabs.Content>
     </Tabs.Root>

@@ -1,6 +1,6 @@
 import { Ban, Hourglass, LoaderCircle, Moon } from 'lucide-react'
 import { useCancel } from '../api/hooks'
-import { finished } from '../api/run'
+import { finished } from './shown'
 import type { Run } from '../api/types'
 import { count, duration, roughDuration } from '../format'
 import { Button, keys, StateDot, useNow } from '../parts'
