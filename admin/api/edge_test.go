@@ -229,6 +229,35 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// TestUnknownNames: who mistypes a name is told which there are.
+func TestUnknownNames(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for _, c := range []struct {
+		method, path, body string
+		want               []string
+	}{
+		{"POST", "/runs", `{"sql":"select 1","max_rows":1}`, []string{"/max_rows: there is nothing", "limits", "params", "sql"}},
+		{"POST", "/runs", `{"sql":"select 1","limits":{"rows":1}}`, []string{"/limits/rows: there is nothing", "known are max_bytes, max_rows"}},
+		{"POST", "/runs", `{"sql":"select 1","params":[{"nam":"x"}]}`, []string{"/params/0: expected required property name"}},
+		{"POST", "/runs", `{"a":1,"b":2,"c":3}`, []string{"See errors for 2 more"}},
+		{"GET", "/runs?sumbitter=me", "", []string{"sumbitter: there is nothing", "limit", "submitter"}},
+		{"POST", "/query?fromat=csv", `{"sql":"select 1"}`, []string{"fromat: there is nothing", "format", "p.NAME"}},
+		{"GET", "/me?x=1", "", []string{"x: there is nothing of this name."}},
+	} {
+		var body any
+		if c.body != "" {
+			body = c.body
+		}
+		p := h.root.call(c.method, c.path, body).code(400, "bad-request").object()
+		for _, want := range c.want {
+			if !strings.Contains(p["detail"].(string), want) {
+				t.Errorf("%s %s %s: %q lacks %q", c.method, c.path, c.body, p["detail"], want)
+			}
+		}
+	}
+}
+
 func TestAskingTooOften(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(c *api.Config) { c.Rate = api.Rate{PerSecond: 0.001, Burst: 30} })

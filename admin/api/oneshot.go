@@ -52,7 +52,7 @@ func splitParams(q url.Values) ([]query.Param, []error) {
 		case !is && slices.Contains(oneShotKnown, name):
 			continue
 		case !is:
-			errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: "unknown query parameter"})
+			errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: unknownName(oneShotKnown) + ", and p.NAME for :NAME in the SQL"})
 			continue
 		}
 		called, kind, _ := strings.Cut(rest, ":")

@@ -146,7 +146,7 @@ func (a *API) transform(hc huma.Context, _ string, body any) (any, error) {
 		}
 		return dense(body), nil
 	}
-	p := a.validation(hc.Context(), m)
+	p := a.validation(hc, m)
 	if x, ok := hc.(*answer); ok {
 		x.problem = p
 	}

@@ -5,16 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/signin"
@@ -234,28 +237,94 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // validation turns what huma found wrong with a request into a problem.
-func (a *API) validation(ctx context.Context, m *huma.ErrorModel) *Problem {
-	slug, detail := "bad-request", "The request is not as the API describes it: see errors."
+func (a *API) validation(hc huma.Context, m *huma.ErrorModel) *Problem {
+	slug, detail := "bad-request", "The request is not as the API describes it."
 	switch m.Status {
 	case http.StatusRequestEntityTooLarge:
 		slug, detail = "body-too-large", "The body is too large."
 	case http.StatusUnsupportedMediaType:
 		slug, detail = "unsupported-media-type", "Send the body as application/json."
 	case http.StatusInternalServerError:
-		return a.problem(ctx, errors.New("unexpected"))
+		return a.problem(hc.Context(), errors.New("unexpected"))
 	}
 	e := fail(slug, detail)
 	for _, d := range m.Errors {
 		if len(e.Fields) == maxFields {
 			break
 		}
-		e.Fields = append(e.Fields, admin.FieldError{Pointer: pointer(d.Location), Message: d.Message})
+		e.Fields = append(e.Fields, admin.FieldError{Pointer: pointer(d.Location), Message: a.told(hc.Operation(), d)})
 	}
-	return a.problem(ctx, e)
+	if n := len(e.Fields); n > 0 && slug == "bad-request" { // many programs show nothing but the detail
+		e.Text = fmt.Sprintf("The request is not as the API describes it: %s: %s.", e.Fields[0].Pointer, e.Fields[0].Message)
+		if n > 1 {
+			e.Text += fmt.Sprintf(" See errors for %d more.", n-1)
+		}
+	}
+	return a.problem(hc.Context(), e)
 }
 
 // maxFields bounds how many wrong parts an answer names.
 const maxFields = 32
+
+// told says what is wrong with a part of a request; of a name that is not known,
+// which are.
+func (a *API) told(op *huma.Operation, d *huma.ErrorDetail) string {
+	var known []string
+	switch d.Message {
+	case validation.MsgUnexpectedProperty:
+		known = a.members(op, d.Location)
+	case msgUnknownParameter:
+		for _, p := range op.Parameters {
+			if p.In == "query" {
+				known = append(known, p.Name)
+			}
+		}
+	default:
+		return d.Message
+	}
+	return unknownName(known)
+}
+
+func unknownName(known []string) string {
+	if len(known) == 0 {
+		return "there is nothing of this name"
+	}
+	return "there is nothing of this name; known are " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
+}
+
+// msgUnknownParameter is huma's word, which it has no name for.
+const msgUnknownParameter = "unknown query parameter"
+
+// members returns the names that could stand in a body instead of the one at a
+// place (body.params[0].nam), or nil.
+func (a *API) members(op *huma.Operation, place string) []string {
+	if op.RequestBody == nil || op.RequestBody.Content[mediaJSON] == nil {
+		return nil
+	}
+	s := op.RequestBody.Content[mediaJSON].Schema
+	steps := strings.Split(strings.TrimPrefix(pointer(place), "/"), "/")
+	for _, step := range steps[:len(steps)-1] {
+		if s = a.resolved(s); s == nil {
+			return nil
+		}
+		if s.Type == huma.TypeArray {
+			s = s.Items
+		} else {
+			s = s.Properties[step]
+		}
+	}
+	if s = a.resolved(s); s == nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(s.Properties))
+}
+
+func (a *API) resolved(s *huma.Schema) *huma.Schema {
+	if s != nil && s.Ref != "" {
+		return a.huma.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref)
+	}
+	return s
+}
 
 // pointer turns a place as huma writes it (body.params[0].name) into a JSON
 // pointer, and the place of a parameter (query.limit) into its name.
