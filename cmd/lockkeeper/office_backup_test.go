@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,8 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
+	"github.com/lockkeeper/lockkeeper/audit"
+	"github.com/lockkeeper/lockkeeper/audit/jsonl"
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
 
@@ -281,6 +284,7 @@ func (m *moveTest) checkProofs(config []string) {
 	if out, code := command(m.t, args...); code != 0 || !strings.Contains(out, "ended 1 tokens, 1 database passwords and 3 sessions") {
 		m.t.Errorf("revoke: code %d: %s", code, out)
 	}
+	m.checkRecord()
 	m.start()
 	m.knowsCatalog()
 	want(m.t, m.comesIn(), "401, door closed")
@@ -297,4 +301,28 @@ func (m *moveTest) checkProofs(config []string) {
 	if err := json.Unmarshal(raw, &page); err != nil || len(page.Rows) != 2 || page.Rows[0][2] != nil || page.Rows[1][2] == nil {
 		m.t.Errorf("%v: %s", err, raw)
 	}
+}
+
+// checkRecord: what was done while no server ran is in the record as well.
+func (m *moveTest) checkRecord() {
+	m.t.Helper()
+	var told []string
+	page, err := jsonl.NewReader(filepath.Join(m.state, "audit")).Search(m.t.Context(), audit.Query{Filter: audit.Filter{Kinds: []audit.Kind{audit.KindAdminChange}}, Limit: 1000})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for i := range page.Events {
+		if e := &page.Events[i]; e.What == "office" {
+			told = append(told, e.User+" "+e.Message)
+		}
+	}
+	slices.Sort(told)
+	got := regexp.MustCompile(`20\d\d-\S+Z`).ReplaceAllString(strings.Join(told, "\n"), "DAY")
+	want(m.t, got, `local all tokens, database passwords, sessions and sign-in links ended
+local restore begun, from a backup of DAY
+local restore begun, from a backup of DAY
+local restore begun, from a backup of DAY
+local restore failed
+local restore failed
+local restored`)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/admin/backup"
 	"github.com/lockkeeper/lockkeeper/admin/secret"
 	"github.com/lockkeeper/lockkeeper/admin/store/sqldb"
+	"github.com/lockkeeper/lockkeeper/audit"
+	"github.com/lockkeeper/lockkeeper/audit/jsonl"
 )
 
 func newRestoreCommand() *cobra.Command {
@@ -89,11 +92,39 @@ func (p *officePlaces) restore(ctx context.Context, path string) (_ backup.Manif
 	if err := os.MkdirAll(p.home, 0o700); err != nil {
 		return backup.Manifest{}, err
 	}
+	if err := state.note(ctx, "restore begun, from a backup of "+head.Time.UTC().Format(time.RFC3339)); err != nil {
+		return backup.Manifest{}, err
+	}
 	m, err := p.fill(ctx, file, head.Schema, vault.KeyIDs())
 	if err != nil {
-		return m, err
+		return m, errors.Join(err, state.note(ctx, "restore failed"))
 	}
-	return m, errors.Join(p.keepKey(), os.WriteFile(filepath.Join(p.home, "begun"), nil, 0o600))
+	return m, errors.Join(p.keepKey(), os.WriteFile(filepath.Join(p.home, "begun"), nil, 0o600), state.note(ctx, "restored"))
+}
+
+// note writes into the record what the operator of the machine does to the
+// office while no server runs.
+func (s *stateDir) note(ctx context.Context, message string) (err error) {
+	sink, err := jsonl.Open(jsonl.Config{Dir: s.audit()})
+	if err != nil {
+		return fmt.Errorf("open the record: %w", err)
+	}
+	defer func() { err = errors.Join(err, sink.Close()) }()
+	recorder, err := audit.New(audit.Config{Sink: sink, Node: nodeName()})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // an interrupted restore is noted, too
+	done := make(chan error, 1)
+	go func() { done <- recorder.Run(ctx) }() // until the event is on disk
+	e := admin.Operator().Entry(audit.KindAdminChange)
+	e.What, e.Message = "office", message
+	err = recorder.Record(ctx, &e)
+	stop()
+	if end := <-done; end != nil && !errors.Is(end, context.Canceled) {
+		err = errors.Join(err, end)
+	}
+	return err
 }
 
 // lock keeps servers on this state directory out.
@@ -152,6 +183,9 @@ func (p *officePlaces) proofs(ctx context.Context, out io.Writer, end bool) (err
 	act := admin.CountProofs
 	if end {
 		act = admin.RevokeProofs
+		if err := state.note(ctx, "all tokens, database passwords, sessions and sign-in links ended"); err != nil {
+			return err
+		}
 	}
 	n, err := act(ctx, sqldb.NewPeople(db))
 	if err != nil {
