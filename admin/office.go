@@ -129,8 +129,14 @@ func orTaken(err error, format string, args ...any) error {
 // Prune forgets sessions, tokens, passwords and links that ended long ago; the
 // record keeps their story. Call it now and then.
 func (o *Office) Prune(ctx context.Context) error {
-	return o.cfg.Store.Update(ctx, func(tx Tx) error { return tx.Prune(ctx, tx.Now().Add(-keepEnded)) })
+	return o.cfg.Store.Update(ctx, func(tx Tx) error {
+		return errors.Join(tx.PruneTokens(ctx, lender, tx.Now().Add(-keepLent)), tx.Prune(ctx, tx.Now().Add(-keepEnded)))
+	})
 }
+
+// keepLent is how long after its end a token that was lent can be looked up:
+// there may be thousands of them a day.
+const keepLent = time.Hour
 
 // keepEnded is how long what ended can still be looked up.
 const keepEnded = 30 * 24 * time.Hour

@@ -137,6 +137,8 @@ type ProofsTx interface {
 	// SetSighting keeps the newest for each tool and address, and few a principal.
 	SetSighting(ctx context.Context, s *Sighting) error
 
+	// PruneTokens removes those that somebody made and that expired before a time.
+	PruneTokens(ctx context.Context, by string, before time.Time) error
 	// Prune removes what ended or expired before a time, and renewals that were
 	// not checked since.
 	Prune(ctx context.Context, before time.Time) error

@@ -185,6 +185,7 @@ func (in *NewToken) allowed(ctx context.Context, tx Tx, c *Caller, holder *Princ
 		}
 	}
 	live, err := liveTokens(ctx, tx, holder.ID)
+	live = slices.DeleteFunc(live, func(t Token) bool { return t.lent() })
 	if err == nil && len(live) >= maxLiveTokens {
 		return Errorf(Quota, "quota-exceeded", "There are %d live tokens. Revoke one first.", maxLiveTokens)
 	}

@@ -92,6 +92,7 @@ func (a *API) humaConfig() huma.Config {
 // addRoutes fills the table of routes.
 func (a *API) addRoutes() {
 	a.sessionRoutes()
+	a.exchangeRoutes()
 	a.meRoutes()
 	a.runRoutes()
 	a.resultRoutes()

@@ -35,6 +35,8 @@ type Config struct {
 	Passwords bool // local passwords; one-use links work always
 	Limiter   *signin.Limiter
 
+	Machines Machines // who vouches for machines; nil: nobody
+
 	ExternalURL    string         // how browsers reach us: https://lk.example.com or with a path
 	TrustedProxies []netip.Prefix // of peers whose X-Forwarded-For tells the client's address
 	Title          string         // of the OpenAPI document; default Lockkeeper

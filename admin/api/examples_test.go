@@ -36,6 +36,7 @@ func examples(h *house) map[string]example {
 		"add-team":         {body: map[string]any{"name": "t" + strings.ToLower(admin.NewID(""))}},
 		"rename-team":      {body: map[string]any{"name": "u" + strings.ToLower(admin.NewID(""))}},
 		"add-grant":        {body: map[string]any{"principal": h.root.call("POST", "/teams", map[string]any{"name": "g" + strings.ToLower(admin.NewID(""))}).want(201).id(), "target": "warehouse", "role": "member"}},
+		"exchange-token":   {body: map[string]any{"assertion": h.lendable()}},
 		"sign-in":          {body: map[string]any{"login": "root", "password": rootPassword}},
 		"sign-in-link":     {body: map[string]any{"token": h.link("linked")}},
 		"set-password":     {body: map[string]any{"new": "a long enough password"}},

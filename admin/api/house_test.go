@@ -113,7 +113,7 @@ func newHouse(t *testing.T, change ...func(*api.Config)) *house {
 	h.server.Start()
 	cfg := api.Config{
 		Office: h.office, Runs: h.door.runs, Library: h.door.library, Catalog: catalog{}, Explainer: explainer,
-		Targets: targets, Hub: h.hub, Revocations: h.revoked, Passwords: true, Limiter: limiter, ExternalURL: h.server.URL,
+		Targets: targets, Hub: h.hub, Revocations: h.revoked, Passwords: true, Machines: machines{}, Limiter: limiter, ExternalURL: h.server.URL,
 		Connect: api.Connect{Host: "lk.example.com", Port: 5432, SSLMode: "require"},
 		Files:   pageFiles(), Page: func(nonce, base string) ([]byte, error) {
 			return []byte("<html>" + base + " " + nonce + "</html>"), nil

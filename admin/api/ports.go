@@ -5,7 +5,13 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/admin/signin"
 )
+
+// Machines says which machine an issuer vouches for; *signin.Workload meets it.
+type Machines interface {
+	Verify(ctx context.Context, assertion string) (signin.Machine, error)
+}
 
 // Runs are the use cases of runs; *query.Runs meets it.
 type Runs interface {

@@ -24,6 +24,7 @@ var kinds = map[string]kind{
 	"token-in-url":           {400, admin.Invalid, "A token was sent in the address", "Addresses end up in logs and histories. Send tokens in the Authorization header only, and revoke the one that was sent: it may have been seen."},
 	"unauthenticated":        {401, admin.Unauthenticated, "Nobody is signed in", "Sign in, or send a token that is neither expired nor revoked: Authorization: Bearer lk_pat_…"},
 	"sign-in-failed":         {401, admin.Unauthenticated, "The sign-in did not work", "Login or proof are wrong, or the account is closed. Try again or ask an administrator."},
+	"assertion-refused":      {401, admin.Unauthenticated, "The assertion is not accepted", "It must be a JWT of an issuer that the server's configuration names (web.workloads), made for the audience there, not expired, with the claims of one of its rules, whose token is live and works from the caller's address. The server's log says what was wrong."},
 	"forbidden":              {403, admin.Forbidden, "Not allowed", "You may know of this and may not do it. Ask an administrator for the role that may."},
 	"scope-missing":          {403, admin.Forbidden, "The token lacks a scope", "The member scope names it. Make a token that has it."},
 	"group-missing":          {403, admin.Forbidden, "Not in a required group", "The identity provider knows you, but you are not in a group that may use Lockkeeper."},

@@ -18,21 +18,26 @@ type reading struct {
 	mapping       Mapping
 }
 
-// lookup finds a claim by its name, else along a dotted path.
+// lookup finds a claim by its name, else along a dotted path, in which a name
+// may have dots itself (kubernetes.io.namespace).
 func (c claims) lookup(name string) (json.RawMessage, bool) {
 	if v, found := c[name]; found {
 		return v, string(v) != "null"
 	}
-	first, rest, dotted := strings.Cut(name, ".")
-	inner, found := c[first]
-	if !dotted || !found {
-		return nil, false
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		var below claims
+		inner, found := c[name[:i]]
+		if !found || json.Unmarshal(inner, &below) != nil {
+			continue
+		}
+		if v, found := below.lookup(name[i+1:]); found {
+			return v, true
+		}
 	}
-	var below claims
-	if json.Unmarshal(inner, &below) != nil {
-		return nil, false
-	}
-	return below.lookup(rest)
+	return nil, false
 }
 
 func (c claims) has(name string) bool {

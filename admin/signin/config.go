@@ -93,23 +93,29 @@ func (c OIDCConfig) reading() reading {
 	return reading{login: c.LoginClaim, groups: c.GroupsClaim, anyEmail: c.TrustUnverifiedEmail, mapping: c.Map}
 }
 
-// WorkloadConfig names the issuers whose bearer tokens are believed.
+// WorkloadConfig names the issuers whose tokens are believed of machines.
 type WorkloadConfig struct {
-	Issuers    []WorkloadIssuer
-	HTTPClient *http.Client     // its transport is used; default http.DefaultTransport
-	Timeout    time.Duration    // of one request to an issuer; default 10 s
-	Now        func() time.Time // default time.Now
+	Issuers []WorkloadIssuer
+	Timeout time.Duration    // of one request to an issuer; default 10 s
+	Now     func() time.Time // default time.Now
 }
 
-// WorkloadIssuer is a cluster, CI system or provider that vouches for machines.
+// WorkloadIssuer is a cluster or CI system that vouches for machines.
 type WorkloadIssuer struct {
-	Issuer      string            // as it writes it in its tokens
-	Audience    string            // must be among the token's: tokens for others are not for us
-	LoginClaim  string            // default sub
-	GroupsClaim string            // "" : no groups
-	Require     map[string]string // claim → the only value allowed, e.g. repository_owner
-	MaxLife     time.Duration     // from iat to exp; default 24 h
-	Map         Mapping
+	Issuer     string         // as it writes it in its tokens
+	Audience   string         // must be among the token's: tokens for others are not for us
+	MaxLife    time.Duration  // from iat to exp; default 24 h
+	HTTPClient *http.Client   // its transport is used; default http.DefaultTransport
+	Rules      []WorkloadRule // tried in order
+}
+
+// WorkloadRule says which machines of an issuer are meant, and what for.
+type WorkloadRule struct {
+	Require map[string]string // claim → the only value allowed; at least one
+
+	// What the caller does for such a machine; not read here.
+	Token    string        // id of the service's token that is lent
+	Lifetime time.Duration // for how long
 }
 
 // Validate reports what is missing or impossible.
@@ -120,25 +126,45 @@ func (c WorkloadConfig) Validate() error {
 			return err
 		}
 		if is.Audience == "" {
-			return fmt.Errorf("oidc: workload issuer %s has no audience: tokens made for others would be believed", is.Issuer)
+			return fmt.Errorf("workload issuer %s has no audience: tokens made for others would be believed", is.Issuer)
 		}
 		if seen[is.Issuer] {
-			return fmt.Errorf("oidc: workload issuer %s stands there twice", is.Issuer)
+			return fmt.Errorf("workload issuer %s stands there twice", is.Issuer)
 		}
 		if is.MaxLife < 0 {
-			return fmt.Errorf("oidc: workload issuer %s has a negative lifetime", is.Issuer)
+			return fmt.Errorf("workload issuer %s has a negative lifetime", is.Issuer)
+		}
+		if len(is.Rules) == 0 {
+			return fmt.Errorf("workload issuer %s has no rule: it says nothing of who is meant", is.Issuer)
+		}
+		for i := range is.Rules {
+			if !is.Rules[i].tells() {
+				return fmt.Errorf("workload issuer %s: rule %d requires no claim that tells machines apart: everybody whom the issuer knows would come in", is.Issuer, i+1)
+			}
 		}
 		seen[is.Issuer] = true
 	}
 	return nil
 }
 
+// tells reports whether a rule requires more than what all tokens of an issuer
+// have in common.
+func (r *WorkloadRule) tells() bool {
+	telling := 0
+	for name, value := range r.Require {
+		if value == "" {
+			return false // what is not there would do
+		}
+		if name != "iss" && name != "aud" {
+			telling++
+		}
+	}
+	return telling > 0
+}
+
 func (c WorkloadConfig) withDefaults() WorkloadConfig {
 	c.Issuers = slices.Clone(c.Issuers)
 	for i := range c.Issuers {
-		if c.Issuers[i].LoginClaim == "" {
-			c.Issuers[i].LoginClaim = "sub"
-		}
 		if c.Issuers[i].MaxLife == 0 {
 			c.Issuers[i].MaxLife = 24 * time.Hour
 		}

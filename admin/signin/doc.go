@@ -1,10 +1,10 @@
 // Package signin finds out who stands before the office. Each way of proving
-// it ends in the same value, an Identity, or in an Error whose Text may be
+// it ends in a value, mostly an Identity, or in an Error whose Text may be
 // shown to strangers and whose Error() is for the log.
 //
 //	OIDC           browser ─► Begin ─► provider ─► Finish ─► Identity
 //	               later:  Refresh, so that a lost group is noticed
-//	Workload       bearer JWT of a configured issuer ─► VerifyBearer ─► Identity
+//	Workload       JWT of a configured issuer ─► Verify ─► Machine, and its rule
 //	TrustedHeader  a proxy that has already asked ─► FromRequest ─► Identity
 //	Password       argon2id for the first admin; OneUse links to set it
 //	Limiter        who may try now, and who has to wait

@@ -19,7 +19,7 @@ func TestKeysGrowOld(t *testing.T) {
 	h := newHostile(t)
 	w := h.workload(t)
 	verify := func() error {
-		_, err := w.VerifyBearer(t.Context(), h.bearer(nil))
+		_, err := w.Verify(t.Context(), h.bearer(nil))
 		return err
 	}
 	if err := verify(); err != nil {

@@ -26,37 +26,49 @@ func NewWorkload(cfg WorkloadConfig) (*Workload, error) {
 	cfg = cfg.withDefaults()
 	w := &Workload{issuers: map[string]workloadIssuer{}}
 	for _, is := range cfg.Issuers {
-		w.issuers[is.Issuer] = workloadIssuer{cfg: is, source: newSource(is.Issuer, cfg.HTTPClient, cfg.Timeout, cfg.Now)}
+		w.issuers[is.Issuer] = workloadIssuer{cfg: is, source: newSource(is.Issuer, is.HTTPClient, cfg.Timeout, cfg.Now)}
 	}
 	return w, nil
 }
 
-// VerifyBearer returns who stands in a bearer token. Of a token that names an
+// Machine is a machine that an issuer vouches for.
+type Machine struct {
+	Issuer, Subject string
+	Rule            WorkloadRule // the first that holds
+}
+
+// Verify returns which machine stands in a token. Of a token that names an
 // issuer we do not know nothing else is read, and nobody is asked about it.
 // The token may be shown again until it expires, as bearer tokens may.
-func (w *Workload) VerifyBearer(ctx context.Context, token string) (Identity, error) {
+func (w *Workload) Verify(ctx context.Context, token string) (Machine, error) {
 	is, found := w.issuers[unverifiedIssuer(token)]
 	if !found {
-		return Identity{}, refuse(KindToken, "not a JWT of a configured issuer")
+		return Machine{}, refuse(KindToken, "not a JWT of a configured issuer")
 	}
 	t, c, err := is.source.verify(ctx, token, is.cfg.Audience)
 	if err != nil {
-		return Identity{}, err
+		return Machine{}, err
 	}
 	if life := t.Expiry.Sub(t.IssuedAt); life > is.cfg.MaxLife {
-		return Identity{}, refuse(KindToken, "the token lives %s; at most %s are allowed", life, is.cfg.MaxLife)
+		return Machine{}, refuse(KindToken, "the token lives %s; at most %s are allowed", life, is.cfg.MaxLife)
 	}
-	for name, want := range is.cfg.Require {
-		if got, err := c.text(name); err != nil || got != want {
-			return Identity{}, refuse(KindGroup, "claim %s of subject %q is not %q", name, t.Subject, want)
+	m := Machine{Issuer: is.cfg.Issuer, Subject: t.Subject}
+	var refusal error
+	for _, m.Rule = range is.cfg.Rules {
+		if refusal = m.Rule.holds(c, t.Subject); refusal == nil {
+			return m, nil
 		}
 	}
-	id := Identity{Issuer: is.cfg.Issuer, Subject: t.Subject, IssuedAt: t.IssuedAt, Expires: t.Expiry}
-	r := reading{login: is.cfg.LoginClaim, groups: is.cfg.GroupsClaim, mapping: is.cfg.Map}
-	if err := r.identity(c, &id); err != nil {
-		return Identity{}, err
+	return Machine{}, refusal
+}
+
+func (r *WorkloadRule) holds(c claims, subject string) error {
+	for name, want := range r.Require {
+		if got, err := c.text(name); err != nil || got != want {
+			return refuse(KindGroup, "claim %s of subject %q is not %q", name, subject, want)
+		}
 	}
-	return id, nil
+	return nil
 }
 
 // unverifiedIssuer reads which issuer a token claims to be from; verify believes

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/google/go-cmp/cmp"
 )
 
 func jsonInto(s string, v any) error { return json.Unmarshal([]byte(s), v) }
@@ -23,8 +22,12 @@ func (h *hostile) bearer(change map[string]any) string {
 func (h *hostile) workload(t *testing.T) *Workload {
 	t.Helper()
 	w, err := NewWorkload(WorkloadConfig{
-		Issuers: []WorkloadIssuer{{Issuer: h.URL, Audience: "lockkeeper", Require: map[string]string{"repository_owner": "org"}}},
-		Now:     h.clock.Now,
+		Issuers: []WorkloadIssuer{{Issuer: h.URL, Audience: "lockkeeper", Rules: []WorkloadRule{
+			{Require: map[string]string{"repository_owner": "org", "environment": "production"}, Token: "production"},
+			{Require: map[string]string{"repository_owner": "org"}, Token: "any"},
+			{Require: map[string]string{"kubernetes.io.namespace": "ml"}, Token: "cluster"},
+		}}},
+		Now: h.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -36,17 +39,22 @@ func TestBearer(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t)
 	w := h.workload(t)
-	id, err := w.VerifyBearer(t.Context(), h.bearer(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := h.clock.Now()
-	want := Identity{
-		Issuer: h.URL, Subject: "repo:org/etl:ref:refs/heads/main", Login: "repo:org/etl:ref:refs/heads/main",
-		IssuedAt: now, Expires: now.Add(5 * time.Minute),
-	}
-	if diff := cmp.Diff(want, id); diff != "" {
-		t.Error(diff)
+	for _, c := range []struct {
+		claims map[string]any
+		want   string
+	}{
+		{nil, "any"},
+		{map[string]any{"environment": "staging"}, "any"},
+		{map[string]any{"environment": "production"}, "production"},
+		{map[string]any{"repository_owner": nil, "kubernetes.io": map[string]any{"namespace": "ml"}}, "cluster"},
+	} {
+		got, err := w.Verify(t.Context(), h.bearer(c.claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Issuer != h.URL || got.Subject != "repo:org/etl:ref:refs/heads/main" || got.Rule.Token != c.want {
+			t.Errorf("%v: %+v", c.claims, got)
+		}
 	}
 }
 
@@ -88,7 +96,7 @@ func TestHostileBearers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHostile(t)
-			_, err := h.workload(t).VerifyBearer(t.Context(), test.token(h))
+			_, err := h.workload(t).Verify(t.Context(), test.token(h))
 			if got := kindOf(t, err); got != test.want {
 				t.Errorf("got %q (%v), want %q", got, err, test.want)
 			}
@@ -98,11 +106,20 @@ func TestHostileBearers(t *testing.T) {
 
 func TestWorkloadConfig(t *testing.T) {
 	t.Parallel()
+	rules := func(require map[string]string) []WorkloadRule { return []WorkloadRule{{Require: require}} }
+	good := rules(map[string]string{"sub": "x"})
+	if _, err := NewWorkload(WorkloadConfig{Issuers: []WorkloadIssuer{{Issuer: "https://a.example", Audience: "x", Rules: good}}}); err != nil {
+		t.Error(err)
+	}
 	for name, issuers := range map[string][]WorkloadIssuer{
-		"no audience": {{Issuer: "https://a.example"}},
-		"plain http":  {{Issuer: "http://a.example", Audience: "x"}},
-		"twice":       {{Issuer: "https://a.example", Audience: "x"}, {Issuer: "https://a.example", Audience: "y"}},
-		"negative":    {{Issuer: "https://a.example", Audience: "x", MaxLife: -1}},
+		"no audience": {{Issuer: "https://a.example", Rules: good}},
+		"plain http":  {{Issuer: "http://a.example", Audience: "x", Rules: good}},
+		"twice":       {{Issuer: "https://a.example", Audience: "x", Rules: good}, {Issuer: "https://a.example", Audience: "y", Rules: good}},
+		"negative":    {{Issuer: "https://a.example", Audience: "x", MaxLife: -1, Rules: good}},
+		"no rule":     {{Issuer: "https://a.example", Audience: "x"}},
+		"everybody":   {{Issuer: "https://a.example", Audience: "x", Rules: rules(nil)}},
+		"all of it":   {{Issuer: "https://a.example", Audience: "x", Rules: rules(map[string]string{"iss": "https://a.example"})}},
+		"what is not": {{Issuer: "https://a.example", Audience: "x", Rules: rules(map[string]string{"sub": ""})}},
 	} {
 		if _, err := NewWorkload(WorkloadConfig{Issuers: issuers}); err == nil {
 			t.Errorf("%s is accepted", name)

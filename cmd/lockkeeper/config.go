@@ -152,6 +152,22 @@ type webConfig struct {
 	Password    bool         `yaml:"password"` // sign-in with a password of the office
 	OIDC        oidcConfig   `yaml:"oidc"`
 	Header      headerConfig `yaml:"header"`
+	Workloads   []workload   `yaml:"workloads"` // machines that come in without a secret of ours
+}
+
+// workload is an issuer that vouches for machines: a CI system, a cluster.
+type workload struct {
+	Issuer   string         `yaml:"issuer"`
+	Audience string         `yaml:"audience"` // none: external_url
+	CA       string         `yaml:"ca"`       // of the issuer's certificate; none: those of this machine
+	Rules    []workloadRule `yaml:"rules"`
+}
+
+// workloadRule says which of its machines are lent which token.
+type workloadRule struct {
+	Require  map[string]string `yaml:"require"` // claim: value
+	Token    string            `yaml:"token"`   // id of a service's token
+	Lifetime duration          `yaml:"lifetime"`
 }
 
 // oidcConfig is sign-in through an identity provider.

@@ -142,6 +142,9 @@ func (c *Config) resolvePaths(dir string) {
 	if !c.Office.inBucket() {
 		paths = append(paths, &c.Office.Results)
 	}
+	for i := range c.Web.Workloads {
+		paths = append(paths, &c.Web.Workloads[i].CA)
+	}
 	for i := range c.Users.Logins {
 		paths = append(paths, &c.Users.Logins[i].PasswordFile)
 	}

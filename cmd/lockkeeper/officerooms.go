@@ -160,6 +160,13 @@ func (o *office) signIn(cfg *api.Config) (err error) {
 			return err
 		}
 	}
+	machines, err := o.cfg.Web.machines()
+	if err != nil {
+		return fmt.Errorf("web.workloads: %w", err)
+	}
+	if machines != nil { // a nil *signin.Workload must not become a Machines
+		cfg.Machines = machines
+	}
 	w := o.cfg.Web.Header
 	if w.Listen == "" {
 		return nil

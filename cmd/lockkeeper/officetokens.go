@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -151,7 +153,43 @@ func newTokenCommand() *cobra.Command {
 			return c.call(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, nil)
 		}),
 		newTokenListCommand(f),
+		newTokenExchangeCommand(f),
 	)
+}
+
+// newTokenExchangeCommand makes a token from what a CI system or a cluster gives
+// its jobs, and keeps nothing.
+func newTokenExchangeCommand(f *officeFlags) *cobra.Command {
+	file := ""
+	cmd := &cobra.Command{
+		Use: "exchange", Short: "Get a service's token for a while, with the JWT of a CI job or a cluster", Args: cobra.NoArgs,
+		Example: `  LOCKKEEPER_TOKEN=$(lockkeeper token exchange --server https://lockkeeper.example --assertion-file /var/run/secrets/lockkeeper/token)`,
+	}
+	cmd.Flags().StringVar(&file, "assertion-file", "", "`file` with the JWT (default $LOCKKEEPER_ASSERTION)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		assertion := os.Getenv("LOCKKEEPER_ASSERTION")
+		if file != "" {
+			raw, err := os.ReadFile(file) // as the cluster mounts it, which may be readable by others in the container
+			if err != nil {
+				return fmt.Errorf("--assertion-file: %w", err)
+			}
+			assertion = strings.TrimSpace(string(raw))
+		}
+		if assertion == "" {
+			return usageError{errors.New("which JWT? give --assertion-file or LOCKKEEPER_ASSERTION")}
+		}
+		c, err := stranger(cmp.Or(f.server, os.Getenv("LOCKKEEPER_URL")))
+		if err != nil {
+			return err
+		}
+		var made struct{ Token string }
+		if err := c.call(cmd.Context(), http.MethodPost, "/token-exchange", map[string]any{"assertion": assertion}, &made); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), made.Token)
+		return err
+	}
+	return cmd
 }
 
 func newTokenListCommand(f *officeFlags) *cobra.Command {

@@ -25,7 +25,7 @@ func (w *webConfig) validate() error {
 	if err == nil && address.network != "tcp" {
 		err = errors.New("only host:port, or off")
 	}
-	errs := []error{under("listen", err), under("external_url", w.validateURL(address)), under("oidc", w.OIDC.validate()), under("header", w.Header.validate())}
+	errs := []error{under("listen", err), under("external_url", w.validateURL(address)), under("oidc", w.OIDC.validate()), under("header", w.Header.validate()), under("workloads", w.validateWorkloads())}
 	if (w.Cert == "") != (w.Key == "") {
 		errs = append(errs, errors.New("cert and key belong together; one of them is missing"))
 	} else if w.Cert != "" {

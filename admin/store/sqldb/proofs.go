@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 )
@@ -53,6 +54,11 @@ func (tx peopleTx) AddToken(ctx context.Context, t *admin.Token) error {
 
 func (tx peopleTx) SetToken(ctx context.Context, t *admin.Token) error {
 	return tokens.Set(ctx, tx.Tx, t)
+}
+
+func (tx peopleTx) PruneTokens(ctx context.Context, by string, before time.Time) error {
+	_, err := tokens.Remove(ctx, tx.Tx, "by_login = $1 AND expires < $2", by, before.UnixMicro())
+	return err
 }
 
 func (tx peopleTx) DBPassword(ctx context.Context, id string) (*admin.DBPassword, error) {

@@ -185,6 +185,8 @@ func testPrune(t *testing.T, s admin.Store) {
 	ana := add(t, s, "ana")[0]
 	gone, stays := token("k_1", ana.ID), token("k_2", ana.ID)
 	gone.Revoked = at(-time.Hour)
+	lent, lentStill := token("k_3", ana.ID), token("k_4", ana.ID)
+	lent.By, lent.Expires, lentStill.By = "an issuer", at(-time.Second), "an issuer"
 	over := session("w_1", ana.ID)
 	over.Expires = at(-time.Hour)
 	update(t, s, func(ctx context.Context, tx admin.Tx) error {
@@ -192,6 +194,9 @@ func testPrune(t *testing.T, s admin.Store) {
 			return err
 		}
 		if err := tx.AddToken(ctx, stays); err != nil {
+			return err
+		}
+		if err := errors.Join(tx.AddToken(ctx, lent), tx.AddToken(ctx, lentStill), tx.PruneTokens(ctx, "an issuer", at(0))); err != nil {
 			return err
 		}
 		if err := tx.AddSession(ctx, over); err != nil {
@@ -211,7 +216,7 @@ func testPrune(t *testing.T, s admin.Store) {
 			return err
 		}
 		left, err := tx.Tokens(ctx, ana.ID)
-		same(t, "tokens", left, []admin.Token{*stays})
+		same(t, "tokens", left, []admin.Token{*stays, *lentStill})
 		_, absent := tx.Session(ctx, over.ID)
 		is(t, "session", absent, admin.ErrAbsent)
 		due, errDue := tx.DueRenewals(ctx, fresh.Issuer, 10)
