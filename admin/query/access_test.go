@@ -24,6 +24,9 @@ func TestWhoMayOpenARun(t *testing.T) {
 		"CREATE TABLE "+r+".open (id int, name text)", "CREATE TABLE "+r+".closed (id int)", "CREATE TABLE "+r+".cols (id int, pay int)", "CREATE TABLE "+r+".rls (id int)",
 		"CREATE TABLE "+r+".hr (id int)", "CREATE TABLE "+r+".base (id int)", "CREATE VIEW "+r+".view AS SELECT * FROM "+r+".base",
 		"CREATE FUNCTION "+r+".f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
+		"CREATE FUNCTION "+r+".seen() RETURNS bigint LANGUAGE sql STABLE BEGIN ATOMIC SELECT count(*) FROM "+r+".open; END",
+		"CREATE FUNCTION "+r+".over() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER BEGIN ATOMIC SELECT count(*) FROM "+r+".closed; END",
+		"CREATE FUNCTION "+r+".within() RETURNS int LANGUAGE sql STABLE BEGIN ATOMIC SELECT "+r+".f(); END",
 		"GRANT USAGE ON SCHEMA "+r+" TO "+other, "GRANT SELECT ON "+r+".open, "+r+".rls, "+r+".hr, "+r+".view TO "+other, "GRANT SELECT (id) ON "+r+".cols TO "+other,
 		"ALTER TABLE "+r+".rls ENABLE ROW LEVEL SECURITY",
 	)
@@ -42,6 +45,10 @@ func TestWhoMayOpenARun(t *testing.T) {
 		{"policy denies it", "select * from " + r + ".hr", false, false},
 		{"a view whose base is closed", "select * from " + r + ".view", false, false},
 		{"a function that nobody trusts", "select " + r + ".f()", false, true},
+		{"a function that can be seen through", "select " + r + ".seen()", true, false},
+		{"one that reads a closed table for its caller", "select " + r + ".over()", false, false},
+		{"one that calls another that nobody trusts", "select " + r + ".within()", false, true},
+		{"one beside one", "select " + r + ".seen(), " + r + ".f()", false, true},
 		{"monitoring", "select pid from pg_stat_activity", false, true},
 		{"the function behind a monitoring view", "select * from pg_lock_status()", false, true},
 		{"another", "select * from pg_stat_get_activity(null)", false, true},
@@ -69,7 +76,7 @@ func TestWhoMayOpenARun(t *testing.T) {
 		}
 	}
 	page, err := h.runs.List(t.Context(), h.bob, query.Filter{Submitter: "ann"})
-	if err != nil || len(page.Runs) != 3 {
+	if err != nil || len(page.Runs) != 4 {
 		t.Errorf("bob lists %d of ann's runs: %v", len(page.Runs), err)
 	}
 }

@@ -46,20 +46,21 @@ func (a *access) origin(ctx context.Context, rec *Record, statements []Statement
 }
 
 // originOf joins what a run's statements read. What is not sure is for the
-// owner alone.
+// owner alone. A function that was seen through counts as what it reads.
 func originOf(events []audit.Event) *Origin {
 	o := &Origin{}
 	for i := range events {
 		e := &events[i]
 		o.close(ownerUnread, e.Unread || !e.Expanded || slices.Contains(e.Verbs, policy.VerbUnknown.String()))
 		o.close(ownerTemp, e.Temp)
-		for _, r := range slices.Concat(e.ResolvedReads, e.ResolvedWrites) {
-			o.relation(e.Database, r)
-		}
+		more := slices.Contains(e.ResolvedReads, policy.Unsure) // than is listed
 		for _, f := range e.ResolvedFunctions {
-			o.close(ownerFunction, strings.HasPrefix(f, "?") || !builtin(f))
+			o.close(ownerFunction, strings.HasPrefix(f, policy.Unsure) || more && !builtin(f))
 			o.close(ownerMonitoring, tells(f))
 			o.Functions = append(o.Functions, f)
+		}
+		for _, r := range slices.Concat(e.ResolvedReads, e.ResolvedWrites) {
+			o.relation(e.Database, r)
 		}
 	}
 	slices.Sort(o.Relations)
