@@ -92,8 +92,16 @@ func TestWhoHasItMayBeToldSo(t *testing.T) {
 	if text.res.Header.Get("ETag") == json.res.Header.Get("ETag") {
 		t.Error("two forms have one tag")
 	}
+	if c := h.root.call("GET", "/runs/"+id, nil).want(200).res.Header.Get("Cache-Control"); c != "no-store" {
+		t.Errorf("a run: %q", c)
+	}
 	saved := h.root.call("POST", "/queries", map[string]any{"title": "q", "sql": "select 1"}).want(201).id()
 	h.root.call("GET", "/queries/"+saved, nil, header{"If-None-Match": `"v1"`}).want(304)
+	// The tag is the version, that of what is shown with it is none: whether it is
+	// starred, released, where it last ran. A browser that kept it would show it old.
+	if c := h.root.call("GET", "/queries/"+saved, nil).want(200).res.Header.Get("Cache-Control"); c != "no-store" {
+		t.Errorf("a saved query: %q", c)
+	}
 	h.root.call("GET", "/targets/warehouse/completions", nil, header{"If-None-Match": `"abc"`}).want(304)
 }
 

@@ -91,7 +91,6 @@ type RunID struct {
 type oneRun struct {
 	Status   int
 	ETag     string `header:"ETag"`
-	Cache    string `header:"Cache-Control"`
 	Applied  string `header:"Preference-Applied"`
 	Location string `header:"Location"`
 	Body     *query.Run
@@ -218,7 +217,9 @@ func (a *API) getRun(ctx context.Context, c *admin.Caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &oneRun{Status: http.StatusOK, ETag: quoted(run.ETag()), Cache: privateCache, Applied: p.applied, Body: &run}
+	// The tag is the version: whom it is open to changes without one, so that it is
+	// for who asks by it, and no browser keeps the answer.
+	out := &oneRun{Status: http.StatusOK, ETag: quoted(run.ETag()), Applied: p.applied, Body: &run}
 	if noneMatch(in.NoneMatch, out.ETag) {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}

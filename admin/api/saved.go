@@ -121,14 +121,15 @@ type savedOut struct {
 	Status   int
 	ETag     string `header:"ETag"`
 	Location string `header:"Location"`
-	Cache    string `header:"Cache-Control"`
 	Body     *query.Saved
 }
 
 func savedTag(rev int64) string { return `"v` + strconv.FormatInt(rev, 10) + `"` }
 
+// answerSaved has the version as its tag, for If-Match. Who starred it, and where
+// it is released and ran last, changes without one: no browser keeps the answer.
 func answerSaved(q query.Saved, err error) (*savedOut, error) {
-	return &savedOut{Status: http.StatusOK, ETag: savedTag(q.Rev), Cache: privateCache, Body: &q}, err
+	return &savedOut{Status: http.StatusOK, ETag: savedTag(q.Rev), Body: &q}, err
 }
 
 func (a *API) created(q query.Saved, err error) (*savedOut, error) {
@@ -173,14 +174,15 @@ func (a *API) listQueries(ctx context.Context, c *admin.Caller, in *struct {
 	Page
 
 	Mine    bool   `query:"mine"`
-	Team    string `query:"team" maxLength:"200"`
+	Team    string `query:"team" maxLength:"200" doc:"Name of a team."`
+	MyTeams bool   `query:"my_teams" doc:"Those of any team you are in."`
 	Starred bool   `query:"starred"`
 	Tag     string `query:"tag" maxLength:"200"`
 	Draft   string `query:"draft" enum:"true,false" doc:"Absent: both."`
 	Q       string `query:"q" maxLength:"200"`
 },
 ) (*listOf[query.Saved], error) {
-	f := query.SavedFilter{Mine: in.Mine, Team: in.Team, Starred: in.Starred, Tag: in.Tag, Text: in.Q, Cursor: in.Cursor, Limit: in.Limit}
+	f := query.SavedFilter{Mine: in.Mine, Team: in.Team, MyTeams: in.MyTeams, Starred: in.Starred, Tag: in.Tag, Text: in.Q, Cursor: in.Cursor, Limit: in.Limit}
 	if in.Draft != "" {
 		draft := in.Draft == "true"
 		f.Draft = &draft

@@ -400,12 +400,14 @@ func testLibrary(t *testing.T, h *house) {
 	if err := lib.Star(ctx, h.bob, q.ID, true); err != nil {
 		t.Fatal(err)
 	}
+	sales := "sales"
+	must(t, must1(lib.Create(ctx, person("cal", admin.RoleMember, sales), query.NewSaved{Title: "Deals", SQL: "select 1", Team: &sales})), nil)
 	for _, c := range []struct {
 		name string
 		f    query.SavedFilter
 		want int
 	}{
-		{"all", query.SavedFilter{}, 2},
+		{"all", query.SavedFilter{}, 3},
 		{"mine", query.SavedFilter{Mine: true}, 1},
 		{"starred", query.SavedFilter{Starred: true}, 1},
 		{"tag", query.SavedFilter{Tag: "weekly"}, 2},
@@ -413,6 +415,11 @@ func testLibrary(t *testing.T, h *house) {
 		{"sql", query.SavedFilter{Text: "+ 2"}, 2},
 		{"nothing", query.SavedFilter{Text: "100%"}, 0},
 		{"team", query.SavedFilter{Team: "growth"}, 0},
+		{"a team by name", query.SavedFilter{Team: "sales"}, 1},
+		{"my teams", query.SavedFilter{MyTeams: true}, 1}, // not everyone's
+		{"my teams, mine", query.SavedFilter{MyTeams: true, Mine: true}, 0},
+		{"owner's login", query.SavedFilter{Text: "cal"}, 1},
+		{"owner's name", query.SavedFilter{Text: "BOB"}, 1},
 	} {
 		page, err := lib.List(ctx, h.bob, c.f)
 		if err != nil || len(page.Items) != c.want {

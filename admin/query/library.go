@@ -163,7 +163,7 @@ func (l *Library) List(ctx context.Context, c *admin.Caller, f SavedFilter) (Sav
 		return SavedPage{}, err
 	}
 	rf := SavedRecordFilter{
-		ReaderID: c.ID, Teams: c.Teams, Mine: f.Mine, Team: f.Team, Starred: f.Starred, Tag: f.Tag, Draft: f.Draft, Text: f.Text, Limit: limit + 1,
+		ReaderID: c.ID, Teams: c.Teams, Mine: f.Mine, Team: f.Team, MyTeams: f.MyTeams, Starred: f.Starred, Tag: f.Tag, Draft: f.Draft, Text: f.Text, Limit: limit + 1,
 	}
 	if rf.BeforeRev, rf.BeforeID, err = readCursor(f.Cursor); err != nil {
 		return SavedPage{}, err

@@ -128,10 +128,11 @@ type NewWorking struct {
 type SavedFilter struct {
 	Mine    bool
 	Team    string
+	MyTeams bool // of any team of the caller; "everyone" is none of them
 	Starred bool
 	Tag     string
 	Draft   *bool
-	Text    string // part of title, SQL, tags or description
+	Text    string // part of title, SQL, tags, description or the owner's name
 	Cursor  string
 	Limit   int // ≤ 200, 0: 50
 }

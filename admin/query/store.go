@@ -192,6 +192,7 @@ type SavedRecordFilter struct {
 	Teams     []string // … or is of its team; "everyone" is always open
 	Mine      bool
 	Team      string
+	MyTeams   bool // of one of Teams
 	Starred   bool
 	Tag       string
 	Draft     *bool
