@@ -57,7 +57,7 @@ names.forEach((title, i) => addQuery({ title, sql: `select * from fact_refund wh
 addQuery({ id: 'q_DRAFT00000000000', draft: true, title: '', sql: "select channel, count(*)\nfrom fact_enroll e\nwhere e.enrolled_at >= :since\ngroup by 1;\n\nselect * from dim_course limit 10;\n", working: { sql: "select channel, count(*)\nfrom fact_enroll e\nwhere e.enrolled_at >= :since\ngroup by 1;\n\nselect * from dim_course limit 10;\n", params: [{ name: 'since', type: 'date', default: '2026-09-01' }], chart: null, at: iso(now() - 60e3) } })
 addQuery({ draft: true, title: 'refund check', sql: 'select * from fact_refund', working: { sql: 'select * from fact_refund', params: [], chart: null, at: iso(now() - 36e5) } })
 
-const tokens = [{ id: newId('k'), name: 'nightly report', scopes: ['runs:read', 'runs:write'], created: iso(now() - 9e8), expires_at: iso(now() + 9e9), last_used: iso(now() - 4e6) }]
+const tokens = [{ id: newId('k'), name: 'nightly report', scopes: ['runs:read', 'runs:write'], queries: [], created: iso(now() - 9e8), expires_at: iso(now() + 9e9), last_used: iso(now() - 4e6) }]
 const passwords = [{ id: newId('d'), tool: 'DBeaver', login: 'ana', created: iso(now() - 9e6), expires_at: iso(now() + 3e7), last_used: iso(now() - 1e6) }]
 const people = [
   { id: me.id, login: 'ana', name: 'Ana Sousa', email: 'ana@example.com', teams: ['growth', 'data-platform'], disabled: false, admin: true, last_seen: iso(now() - 6e4) },
@@ -235,7 +235,8 @@ route('GET', '/queries', ({ q, world }) => {
   let items = [...queries.values()].filter((x) => x.draft === (q.get('draft') === 'true'))
   if (q.get('mine')) items = items.filter((x) => x.owner.login === 'ana')
   if (q.get('starred')) items = items.filter((x) => x.starred)
-  if (q.get('team')) items = items.filter((x) => x.team)
+  if (q.get('team')) items = items.filter((x) => x.team === q.get('team'))
+  if (q.get('my_teams') === 'true') items = items.filter((x) => me.teams.includes(x.team))
   if (q.get('tag')) items = items.filter((x) => x.tags.includes(q.get('tag')))
   if (q.get('q')) items = items.filter((x) => (x.title + x.sql + x.owner.name).toLowerCase().includes(q.get('q').toLowerCase()))
   return list(items, q)
@@ -267,7 +268,7 @@ route('POST', '/queries/{id}/runs', (ctx) => { const q = find(queries, ctx.id); 
 route('POST', '/queries/{id}/release', ({ id, body }) => {
   const q = find(queries, id)
   if (!services.some((x) => x.id === body.service)) throw new Refusal(403, 'forbidden', 'Only who holds the service can release a version to it.')
-  q.released = q.released.filter((r) => r.service !== body.service).concat({ service: body.service, version: body.version, by: 'ana', at: iso(now()) })
+  q.released = q.released.filter((r) => r.service !== body.service || r.version !== body.version).concat({ service: body.service, version: body.version, by: 'ana', at: iso(now()) })
   return q
 })
 route('PUT', '/queries/{id}/star', ({ id }) => { find(queries, id).starred = true })
@@ -288,7 +289,7 @@ const crud = (path, items, make) => {
   route('POST', path, (ctx) => { ctx.status = 201; const { item, answer } = make(ctx.body); items.unshift(item); return answer })
   route('DELETE', path + '/{id}', ({ id }) => { const i = items.findIndex((x) => x.id === id); if (i < 0) throw missing(); items.splice(i, 1) })
 }
-crud('/tokens', tokens, (b) => { const item = { id: newId('k'), name: b.name, scopes: b.scopes, created: iso(now()), expires_at: iso(now() + b.expires_in_days * 86400e3), last_used: null }; return { item, answer: { token: 'lk_pat_' + randomBytes(20).toString('hex'), item } } })
+crud('/tokens', tokens, (b) => { const item = { id: newId('k'), name: b.name, scopes: b.scopes, queries: b.queries ?? [], created: iso(now()), expires_at: iso(now() + b.expires_in_days * 86400e3), last_used: null }; return { item, answer: { token: 'lk_pat_' + randomBytes(20).toString('hex'), item } } })
 crud('/db-passwords', passwords, (b) => {
   const item = { id: newId('d'), tool: b.tool, login: 'ana', created: iso(now()), expires_at: iso(now() + b.hours * 36e5), last_used: null }
   setTimeout(() => { seen = [{ tool: b.tool, addr: '192.0.2.17', at: iso(now()), name: 'analytics' }]; for (const f of changed) f(null) }, 2500).unref()

@@ -19,6 +19,7 @@ const fresh = createRoute({ getParentRoute: () => query, path: '/new' })
 const draft = createRoute({ getParentRoute: () => query, path: '/d/$id' })
 const saved = createRoute({ getParentRoute: () => query, path: '/q/$id' })
 const version = createRoute({ getParentRoute: () => query, path: '/q/$id/v/$n' })
+const latest = createRoute({ getParentRoute: () => shell, path: '/q/$id/latest', component: lazyRouteComponent(() => import('./pages/Latest'), 'Latest') })
 const run = createRoute({ getParentRoute: () => shell, path: '/r/$id', validateSearch, component: lazyRouteComponent(() => import('./pages/RunPage'), 'RunPage') })
 const library = createRoute({ getParentRoute: () => shell, path: '/library', validateSearch, component: lazyRouteComponent(() => import('./pages/Library'), 'Library') })
 const history = createRoute({ getParentRoute: () => shell, path: '/history', validateSearch, component: lazyRouteComponent(() => import('./pages/History'), 'HistoryPage') })
@@ -26,7 +27,7 @@ const connect = createRoute({ getParentRoute: () => shell, path: '/connect', com
 const people = createRoute({ getParentRoute: () => shell, path: '/people', component: lazyRouteComponent(() => import('./pages/People'), 'People') })
 
 export const router = createRouter({
-  routeTree: root.addChildren([signin, shell.addChildren([home, query.addChildren([fresh, draft, saved, version]), run, library, history, connect, people])]),
+  routeTree: root.addChildren([signin, shell.addChildren([home, query.addChildren([fresh, draft, saved, version]), latest, run, library, history, connect, people])]),
   basepath: base.replace(/\/$/, '') || '/',
   // Addresses stay plain: ?rows=120-130, not JSON.
   parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),

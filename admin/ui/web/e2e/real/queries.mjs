@@ -39,6 +39,40 @@ await step('a draft keeps its id when it is saved; its address leads to the quer
   assert.equal(body.items[0].params[0].default, 'web')
 })
 
+await step('its team finds it: among the queries of my teams, by its owner, and at home', async () => {
+  const stranger = await Person.signIn('nora') // of no team
+  for (const [who, sees] of [[mate, true], [stranger, false]]) {
+    await who.page.goto(`${origin}/library`)
+    await who.page.getByRole('radio', { name: 'My teams' }).check()
+    const link = who.page.getByRole('link', { name: 'Revenue of a channel' })
+    await (sees ? link : who.page.getByText('No query matches.')).waitFor()
+    await who.page.getByRole('radio', { name: 'All' }).check()
+    await who.page.getByRole('searchbox').fill('OLGA')
+    await (sees ? link : who.page.getByText('No query matches.')).waitFor()
+  }
+  await mate.api('POST', '/runs', { sql: 'select 1', params: [] }) // who never ran anything is welcomed
+  await mate.page.goto(origin + '/')
+  await mate.page.getByRole('region', { name: 'From your teams' }).getByRole('link', { name: /Revenue of a channel/ }).waitFor()
+  await mate.axe('home')
+  await stranger.leave()
+})
+
+await step('an address leads to its newest result, once there is one', async () => {
+  mate.expected = [404]
+  await mate.page.goto(`${origin}/q/${id}/latest`)
+  await mate.page.getByText('No result of this query is open to you yet.').waitFor()
+  await mate.page.goto(`${origin}/q/0000000000000000/latest`)
+  await mate.page.getByText("This doesn't exist or isn't open to you").waitFor()
+  mate.expected = []
+  const { body } = await owner.api('POST', `/queries/q_${id}/runs`, { params: [] })
+  assert.equal(body.state, 'succeeded', JSON.stringify(body))
+  await owner.page.goto(`${origin}/q/${id}/latest`)
+  await owner.page.waitForURL(`${origin}/r/${body.id.slice(2)}`)
+  await owner.page.getByRole('gridcell').first().waitFor()
+  await owner.page.goto(`${origin}/q/${id}`)
+  await page.getByRole('heading', { name: 'Revenue of a channel' }).waitFor()
+})
+
 await step('saved again unchanged, it makes no version', async () => {
   await saveAgain(1)
   assert.equal((await owner.api('GET', `/queries/q_${id}/versions`)).body.items.length, 1)
@@ -192,11 +226,25 @@ await step('a version is released to a service, its difference seen', async () =
   await page.getByRole('button', { name: /^Version 5/ }).click()
   await owner.button('Release to…').click()
   await page.getByRole('menuitem', { name: 'reporter' }).click()
+  await page.getByText('run version 2 now').waitFor() // what its token was made for
   await page.getByRole('region', { name: 'What changes for the service' }).getByText('order by 1 desc').waitFor()
   await owner.axe('a release')
   await owner.button('Release version 5').click()
   await page.getByText('Version 5 runs in reporter from now on').waitFor()
   await page.getByRole('button', { name: /^Version 5.*runs in reporter/ }).waitFor()
   assert.equal(await version(), 5)
+})
+await step('a lower version is not offered as if it ran then', async () => {
+  const { status, body } = await owner.api('POST', `/queries/q_${id}/release`, { version: 3, service: 'reporter' })
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.deepEqual(body.released.map((r) => r.version), [3, 5])
+  await page.reload()
+  await owner.button('Versions').click()
+  await page.getByRole('button', { name: /^Version 5.*runs in reporter/ }).waitFor()
+  await page.getByRole('button', { name: /^Version 4/ }).click()
+  await owner.button('Release to…').click()
+  await page.getByRole('menuitem', { name: 'reporter' }).click()
+  await page.getByText('Version 5 runs in reporter already, and of several versions the highest runs.').waitFor()
+  assert.ok(await owner.button('Release version 4').isDisabled())
 })
 await end()

@@ -29,6 +29,31 @@ await step('Cancel ends a statement at the warehouse', async () => {
   return `${took} ms from the press to the word`
 })
 
+await step('and by its key on the page of the run', async () => {
+  const { body } = await owner.api('POST', '/runs', { sql: 'select pg_sleep(64)', params: [] }, { Prefer: 'respond-async' })
+  await owner.page.goto(`${origin}/r/${body.id.slice(2)}`)
+  await owner.button('Cancel').waitFor()
+  await owner.page.keyboard.press('Control+.')
+  await eventually('it ends', () => owner.api('GET', `/runs/${body.id}`), (a) => a.body.state === 'canceled')
+})
+
+await step('a run opens in the editor with its list, and runs again with its limit', async () => {
+  const { body } = await owner.api('POST', '/runs', {
+    sql: 'select n from shop.big where id = any(:ids) order by id', limits: { max_rows: 2 }, params: [{ name: 'ids', type: 'int8[]', value: ['3', '4', '5'] }],
+  })
+  assert.equal(body.state, 'succeeded', JSON.stringify(body))
+  await owner.page.goto(`${origin}/r/${body.id.slice(2)}`)
+  await owner.button('Run again').click()
+  await owner.page.waitForURL((u) => /^\/r\//.test(u.pathname) && !u.pathname.includes(body.id.slice(2)))
+  await owner.page.getByText(/First 2 rows only/).waitFor()
+  await owner.button('Open in editor').click()
+  await owner.page.waitForURL(/\/d\//)
+  const draft = (await owner.api('GET', `/queries/q_${/\/d\/([0-9A-Z]{16})/.exec(owner.page.url())[1]}`)).body
+  assert.deepEqual(draft.params[0].default, ['3', '4', '5'])
+  await owner.button('Run').click()
+  await owner.page.getByRole('tab', { name: 'Table' }).waitFor()
+})
+
 await step('a lock that another run holds', async () => {
   const holder = await owner.api('POST', '/runs', { sql: 'begin; lock table shop.big in access exclusive mode; select pg_sleep(63)', multi: true, access: 'read_write', params: [] }, { Prefer: 'respond-async' })
   assert.equal(holder.status, 202, JSON.stringify(holder.body))

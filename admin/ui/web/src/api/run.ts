@@ -2,13 +2,8 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import { useStreamUp, useTopic } from '../events/stream'
 import { get, Problem, request, send } from './client'
-import { finished } from '../run/shown'
+import { finished, newest } from '../run/shown'
 import type { Run } from './types'
-
-/** Of two looks at a run the later one: answers overtake each other. */
-export function newest(old: Run | undefined, next: Run): Run {
-  return old && old.version > next.version ? old : next
-}
 
 const pause = (ms: number, signal: AbortSignal) =>
   new Promise<void>((resolve) => {
@@ -45,7 +40,7 @@ export function useRun(id: string | null) {
   const live = useTopic<Partial<Run>[]>('runs')
   const result = useQuery({
     queryKey: ['run', id],
-    queryFn: ({ signal }) => get<Run>(`/runs/${id}`, { signal }),
+    queryFn: async ({ signal }) => newest(client.getQueryData<Run>(['run', id]), await get<Run>(`/runs/${id}`, { signal })),
     enabled: id !== null,
     staleTime: Infinity,
   })
@@ -71,7 +66,7 @@ export function useRun(id: string | null) {
       asked.current = live.version
       void client.invalidateQueries({ queryKey: ['run', id] })
     } else if ((mine.version ?? 0) > version) {
-      client.setQueryData<Run>(['run', id], (old) => (old ? { ...old, ...mine, sql: mine.sql ?? old.sql, statements: mine.statements ?? old.statements } : old))
+      client.setQueryData<Run>(['run', id], (old) => (old ? newest(old, { ...old, ...mine, sql: mine.sql ?? old.sql, statements: mine.statements ?? old.statements }) : old))
     }
   }, [active, id, live, version, client])
 

@@ -92,6 +92,7 @@ export interface Run {
   sql: string | null
   params: Param[]
   query: null | { id: string; version: number; title: string }
+  limits: { max_rows: number; max_bytes: number; run_timeout_ms: number; queue_timeout_ms: number }
   times: { submitted: string; started: string | null; finished: string | null }
   elapsed_ms: number
   queue_ms: number
@@ -235,6 +236,7 @@ export interface Token {
   id: string
   name: string
   scopes: string[]
+  queries: { id: string; version: number }[]
   created?: string | null
   expires_at?: string | null
   last_used?: string | null

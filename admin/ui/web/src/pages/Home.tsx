@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { ArrowRight, BookOpen, FileText, Play, Plug, SquareTerminal, Star } from 'lucide-react'
+import { ArrowRight, BookOpen, FileText, Play, Plug, SquareTerminal, Star, Users } from 'lucide-react'
 import { useQuery, type UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { query, request } from '../api/client'
@@ -17,6 +17,7 @@ export function Home() {
   const target = me?.targets[0]
   const drafts = useItems<Query>(['queries', 'drafts'], '/queries' + query({ draft: true, mine: true, limit: 5 }))
   const starred = useItems<Query>(['queries', 'starred'], '/queries' + query({ starred: true, limit: 6 }))
+  const shared = useItems<Query>(['queries', 'shared'], '/queries' + query({ my_teams: true, draft: 'false', limit: 6 }))
   const runs = useItems<Run>(['runs', 'mine', 10], '/runs' + query({ submitter: 'me', limit: 10 }))
   const fresh = drafts.data?.length === 0 && runs.data?.length === 0
   if (me && !target) return <div className="page home"><h1 className="hidden">{t.home.title}</h1><Empty title={t.home.noTarget(me.login)} /></div>
@@ -40,6 +41,13 @@ export function Home() {
             <li key={q.id}><Link to="/q/$id" params={{ id: short(q.id) }} className="line"><Star size={15} aria-hidden="true" className="starred" /><span className="line-main">{q.title}</span><span>{q.owner.name}</span></Link></li>
           ))}
         </Section>
+        {(me?.teams.length ?? 0) > 0 && (
+          <Section title={t.home.shared} result={shared} none={t.home.noShared} more={<Link to="/library" search={{ show: 'team' } as object}>{t.home.seeShared}</Link>}>
+            {(items) => items.map((q) => (
+              <li key={q.id}><Link to="/q/$id" params={{ id: short(q.id) }} className="line"><Users size={15} aria-hidden="true" className="faint" /><span className="line-main">{q.title}</span><span>{q.owner.name || q.owner.login}</span></Link></li>
+            ))}
+          </Section>
+        )}
       </div>
       <Section title={t.home.runs} result={runs} none={t.home.noRuns} more={<Link to="/history">{t.home.seeAll}</Link>}>
         {(items) => items.map((r) => <li key={r.id}><RunLine run={r} /></li>)}
@@ -63,7 +71,7 @@ export function RunLine({ run }: { run: Run }) {
 
 function Section<T>({ title, result, none, more, children }: { title: string; result: UseQueryResult<T[]>; none: string; more?: ReactNode; children: (items: T[]) => ReactNode }) {
   return (
-    <section className="card">
+    <section className="card" aria-label={title}>
       <header className="card-head"><h2>{title}</h2>{more}</header>
       {result.isPending && <Skeleton rows={3} />}
       {result.isError && <Failure error={result.error} onRetry={() => void result.refetch()} />}

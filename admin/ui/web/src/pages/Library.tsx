@@ -23,7 +23,7 @@ export function Library() {
     const timer = setTimeout(() => { if (text !== (search.q ?? '')) set({ q: text }) }, 250)
     return () => clearTimeout(timer)
   })
-  const path = '/queries' + query({ q: search.q, tag: search.tag, mine: show === 'mine', team: show === 'team', starred: show === 'starred', draft: 'false' })
+  const path = '/queries' + query({ q: search.q, tag: search.tag, mine: show === 'mine', my_teams: show === 'team', starred: show === 'starred', draft: 'false' })
   const list = usePages<Query>(['queries', 'library', path], path)
   const items = list.data?.pages.flatMap((p) => p.items) ?? []
   const filtered = Boolean(search.q || search.tag || show !== 'all')

@@ -2,7 +2,7 @@ import { Ellipsis, Trash2, X } from 'lucide-react'
 import { Tabs } from 'radix-ui'
 import { useState, type ReactNode } from 'react'
 import { query } from '../api/client'
-import { useChange, useItems, useMe } from '../api/hooks'
+import { useAll, useChange, useItems, useMe } from '../api/hooks'
 import type { Grant, Person, Service, Team } from '../api/types'
 import { Badge, Button, Empty, Failure, Input, Menu, Modal, NotFound, Select, Skeleton, Time, useTitle } from '../parts'
 import { t } from '../strings'
@@ -65,7 +65,7 @@ const words = (text: string) => text.split(',').map((x) => x.trim()).filter(Bool
 
 function Persons() {
   const [search, setSearch] = useState('')
-  const list = useItems<Person>(['people', search], '/people' + query({ q: search }))
+  const list = useAll<Person>(['people', search], '/people' + query({ q: search }))
   const [open, setOpen] = useState(false)
   const [form, setForm] = useState({ login: '', name: '', email: '', teams: '' })
   const [link, setLink] = useState<string | null>(null)
@@ -159,7 +159,7 @@ function Members({ team }: { team: Team }) {
 }
 
 function Services() {
-  const list = useItems<Service>(['services'], '/services')
+  const list = useAll<Service>(['services'], '/services')
   const teams = useItems<Team>(['teams'], '/teams')
   const [open, setOpen] = useState(false)
   const [form, setForm] = useState({ name: '', team: '', description: '' })
@@ -190,9 +190,9 @@ function Services() {
 function Grants() {
   const me = useMe().data
   const list = useItems<Grant>(['grants'], '/grants')
-  const people = useItems<Person>(['people', ''], '/people')
+  const people = useAll<Person>(['people', ''], '/people')
   const teams = useItems<Team>(['teams'], '/teams')
-  const services = useItems<Service>(['services'], '/services')
+  const services = useAll<Service>(['services'], '/services')
   const [open, setOpen] = useState(false)
   const blank = { principal: '', target: me?.targets[0]?.name ?? '', role: 'member', warehouse_login: '', warehouse_password: '' }
   const [form, setForm] = useState(blank)
@@ -218,8 +218,8 @@ function Grants() {
             <optgroup label={names.tabs.teams}>{teams.data?.map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}</optgroup>
             <optgroup label={names.tabs.services}>{services.data?.map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}</optgroup>
           </Select>
-          <Select label={names.target} value={form.target} onChange={set('target')}>{me?.targets.map((x) => <option key={x.name} value={x.name}>{x.title || x.name}</option>)}</Select>
-          <Select label={names.role} value={form.role} onChange={set('role')}>{['member', 'operator', 'admin'].map((r) => <option key={r}>{r}</option>)}</Select>
+          <Select label={names.target} value={form.target} onChange={set('target')}>{me?.targets.map((x) => <option key={x.name} value={x.name}>{x.title || x.name}</option>)}<option value="*">{names.allTargets}</option></Select>
+          <Select label={names.role} hint={form.role === 'admin' ? (form.target === '*' ? names.adminOfAll : names.adminOfOne) : undefined} value={form.role} onChange={set('role')}>{['member', 'operator', 'admin'].map((r) => <option key={r}>{r}</option>)}</Select>
           <Input label={names.warehouseLogin} value={form.warehouse_login} onChange={set('warehouse_login')} />
           {form.warehouse_login && <Input label={names.warehousePassword} hint={names.warehousePasswordHint} type="password" autoComplete="new-password" value={form.warehouse_password} onChange={set('warehouse_password')} />}
         </Add>
@@ -227,7 +227,7 @@ function Grants() {
       <List result={list} heads={[names.principal, names.target, names.role, names.warehouseLogin, '']} wide={[names.target]}>
         {(g) => (
           <tr key={g.id}>
-            <td>{who(g)}</td><td className="wide-only">{g.target}</td><td><Badge tone={g.role === 'member' ? 'plain' : 'info'}>{g.role}</Badge></td><td className="mono">{g.warehouse_login ?? t.none}</td>
+            <td>{who(g)}</td><td className="wide-only">{g.target === '*' ? names.allTargets : g.target}</td><td><Badge tone={g.role === 'member' ? 'plain' : 'info'}>{g.role}</Badge></td><td className="mono">{g.warehouse_login ?? t.none}</td>
             <td className="tight"><Button small look="quiet" aria-label={`${t.delete} ${who(g)} ${g.role}`} icon={<Trash2 size={14} aria-hidden="true" />} onClick={() => remove.mutate(g.id)} /></td>
           </tr>
         )}

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { Check, CloudOff, Ellipsis, GitFork, History, Link2, LoaderCircle, PanelLeft, Save, Star, Trash2 } from 'lucide-react'
+import { ChartNoAxesColumn, Check, CloudOff, Ellipsis, GitFork, History, Link2, LoaderCircle, PanelLeft, Save, Star, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { request, send } from '../api/client'
 import type { Query, QueryVersion } from '../api/types'
@@ -51,6 +51,7 @@ export function TitleBar({ query, version, state, dirty, saving, side, onSave, o
           trigger={<Button look="quiet" small aria-label={t.more} icon={<Ellipsis size={16} aria-hidden="true" />} />}
           items={[
             { label: t.query.share, icon: <Link2 size={14} aria-hidden="true" />, onSelect: () => void copyText(pageUrl(`/${query.draft ? 'd' : 'q'}/${short(query.id)}`), t.run.linkCopied) },
+            ...(query.draft ? [] : [{ label: t.query.latestLink, icon: <ChartNoAxesColumn size={14} aria-hidden="true" />, onSelect: () => void copyText(pageUrl(`/q/${short(query.id)}/latest`), t.run.linkCopied) }]),
             { label: t.query.fork, icon: <GitFork size={14} aria-hidden="true" />, onSelect: () => fork.mutate(query) },
             ...(query.can.delete ? [null, { label: t.delete, danger: true, icon: <Trash2 size={14} aria-hidden="true" />, onSelect: () => setDeleting(true) }] : []),
           ]}

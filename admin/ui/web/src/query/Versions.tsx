@@ -2,12 +2,13 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Rocket } from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { get, send } from '../api/client'
-import { itemsOf, useItems } from '../api/hooks'
-import type { ChartSpec, List, Query, QueryVersion, Service } from '../api/types'
+import { itemsOf, useAll, useItems } from '../api/hooks'
+import type { ChartSpec, List, Query, QueryVersion, Service, Token } from '../api/types'
 import { Badge, Button, cx, Empty, Failure, Loading, Menu, Modal, Time } from '../parts'
 import { toast } from '../parts/toast'
 import { diffLines } from '../sql/diff'
 import { t } from '../strings'
+import { releasedTo, standing, type Standing } from './release'
 
 interface Props { open: boolean; onOpen: (open: boolean) => void; query: Query; now: () => Whole; canEdit: boolean; onRestore: (v: QueryVersion) => void; onReleased: (q: Query) => void }
 
@@ -17,9 +18,11 @@ interface Whole { sql: string; params: QueryVersion['params']; chart: ChartSpec 
 export function Versions({ open, onOpen, query, now, canEdit, onRestore, onReleased }: Props) {
   const list = useQuery({ queryKey: ['versions', query.id], enabled: open, queryFn: async ({ signal }) => itemsOf(await get<List<QueryVersion> | QueryVersion[]>(`/queries/${query.id}/versions`, { signal })) })
   // Those that I hold: only they can be released to.
-  const services = useItems<Service>(['services', 'held'], '/services', open)
+  const services = useAll<Service>(['services', 'held'], '/services', open)
   const [chosen, setChosen] = useState<number | null>(null)
   const [service, setService] = useState<Service | null>(null)
+  // What they were made for counts beside what was released.
+  const tokens = useItems<Token>(['tokens', service?.id], `/tokens?service=${service?.id}`, open && service !== null)
   const version = list.data?.find((v) => v.version === chosen) ?? list.data?.[0]
   const nameOf = (id: string) => services.data?.find((s) => s.id === id)?.name ?? id
   const release = useMutation({
@@ -34,8 +37,10 @@ export function Versions({ open, onOpen, query, now, canEdit, onRestore, onRelea
       {list.isPending && <Loading />}
       {list.isError && <Failure error={list.error} onRetry={() => void list.refetch()} />}
       {list.data?.length === 0 && <Empty title={t.query.versionsNone} />}
-      {version && service && list.data && (
-        <Release version={version} from={list.data.find((v) => v.version === releasedTo(query, service))} service={service} busy={release.isPending} onBack={() => setService(null)} onYes={() => release.mutate({ to: service, n: version.version })} />
+      {service && tokens.isPending && <Loading />}
+      {service && tokens.isError && <Failure error={tokens.error} onRetry={() => void tokens.refetch()} />}
+      {version && service && list.data && tokens.data && (
+        <Release version={version} versions={list.data} is={standing(query, service.id, tokens.data, version.version)} service={service} busy={release.isPending} onBack={() => setService(null)} onYes={() => release.mutate({ to: service, n: version.version })} />
       )}
       {version && !service && (
         <>
@@ -46,7 +51,7 @@ export function Versions({ open, onOpen, query, now, canEdit, onRestore, onRelea
                   <button type="button" className={cx('version', v === version && 'on')} aria-pressed={v === version} onClick={() => setChosen(v.version)}>
                     <b>{t.query.version(v.version)}</b>
                     <span className="faint">{typeof v.by === 'string' ? v.by : v.by.name || v.by.login} · <Time at={v.at} /></span>
-                    {query.released.filter((r) => r.version === v.version).map((r) => <Badge key={r.service} tone="good" title={t.query.releasedBy(r.by)} icon={<Rocket size={11} aria-hidden="true" />}>{t.query.released(nameOf(r.service))}</Badge>)}
+                    {query.released.filter((r) => r.version === v.version && r.version === releasedTo(query, r.service)).map((r) => <Badge key={r.service} tone="good" title={t.query.releasedBy(r.by)} icon={<Rocket size={11} aria-hidden="true" />}>{t.query.released(nameOf(r.service))}</Badge>)}
                   </button>
                 </li>
               ))}
@@ -68,23 +73,25 @@ export function Versions({ open, onOpen, query, now, canEdit, onRestore, onRelea
   )
 }
 
-function releasedTo(query: Query, service: Service): number | undefined {
-  return query.released.find((r) => r.service === service.id)?.version
-}
-
 /** What would change for the service, and the question whether it shall. */
-function Release({ version, from, service, busy, onBack, onYes }: { version: QueryVersion; from: QueryVersion | undefined; service: Service; busy: boolean; onBack: () => void; onYes: () => void }) {
-  const same = from?.version === version.version
+function Release({ version, versions, is, service, busy, onBack, onYes }: { version: QueryVersion; versions: QueryVersion[]; is: Standing; service: Service; busy: boolean; onBack: () => void; onYes: () => void }) {
+  const from = versions.find((v) => v.version === (is.effect ? is.from : is.now))
   return (
     <>
-      <p className="modal-lead">{same ? t.query.releaseSame(version.version, service.name) : from ? t.query.releaseFrom(from.version, service.name) : t.query.releaseFirst(service.name)}</p>
+      <p className="modal-lead">{leadOf(version.version, is, service.name)}</p>
       <Diff before={from ? wholeOf(from) : ''} after={wholeOf(version)} label={t.query.releaseDiff} />
       <footer className="modal-foot">
         <Button onClick={onBack}>{t.cancel}</Button>
-        <Button look="primary" disabled={busy || same} icon={<Rocket size={14} aria-hidden="true" />} onClick={onYes}>{t.query.release(version.version)}</Button>
+        <Button look="primary" disabled={busy || !is.effect} icon={<Rocket size={14} aria-hidden="true" />} onClick={onYes}>{t.query.release(version.version)}</Button>
       </footer>
     </>
   )
+}
+
+function leadOf(version: number, is: Standing, service: string): string {
+  if (is.now === null) return t.query.releaseFirst(service)
+  if (is.effect) return is.from !== null && is.from < is.now ? t.query.releaseSome(is.from, is.now, service) : t.query.releaseFrom(is.now, service)
+  return is.now === version ? t.query.releaseSame(version, service) : t.query.releaseLower(is.now, service)
 }
 
 /** All of a version that decides what runs, the text and what its parameters may be; and if asked its chart. */

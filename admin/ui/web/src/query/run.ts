@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Problem, send } from '../api/client'
 import type { Run } from '../api/types'
 import { toast } from '../parts/toast'
+import { newest } from '../run/shown'
 
 export interface Ask {
   target: string
@@ -25,7 +26,7 @@ export function useStart(onRun: (run: Run) => void) {
       limits: { max_rows: ask.maxRows }, on_limit: 'truncate', title: ask.title, keep: false,
     }, { Prefer: 'respond-async', 'Idempotency-Key': crypto.randomUUID() }),
     onSuccess: (run) => {
-      client.setQueryData(['run', run.id], run)
+      client.setQueryData<Run>(['run', run.id], (old) => newest(old, run))
       void client.invalidateQueries({ queryKey: ['runs'] })
       onRun(run)
     },

@@ -1,9 +1,10 @@
 import { Ban, Hourglass, LoaderCircle, Moon } from 'lucide-react'
+import { useEffect } from 'react'
 import { useCancel } from '../api/hooks'
 import { finished } from './shown'
 import type { Run } from '../api/types'
 import { count, duration, roughDuration } from '../format'
-import { Button, keys, StateDot, useNow } from '../parts'
+import { Button, isMod, keys, StateDot, useNow } from '../parts'
 import { t } from '../strings'
 import { useRunChange } from './actions'
 
@@ -13,9 +14,20 @@ export function RunStatus({ run, button = true }: { run: Run; button?: boolean }
   const now = useNow(200, active)
   const cancel = useCancel()
   const change = useRunChange(run)
+  const stopping = cancel.isPending || run.cancel !== null
+  const stop = button && active && run.can.cancel && !stopping ? () => cancel.mutate(run.id) : null
+  useEffect(() => {
+    if (!stop) return
+    const onKey = (e: KeyboardEvent) => {
+      if (e.key !== '.' || !isMod(e) || e.defaultPrevented || document.querySelector('[role="dialog"]')) return
+      e.preventDefault()
+      stop()
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  })
   if (!active) return null
   const since = new Date(run.state === 'running' && run.times.started ? run.times.started : run.times.submitted).getTime()
-  const stopping = cancel.isPending || run.cancel !== null
   return (
     <div className="run-status">
       {run.state === 'queued' ? <Hourglass size={16} aria-hidden="true" /> : <LoaderCircle className="spin" size={16} aria-hidden="true" />}
@@ -33,7 +45,7 @@ export function RunStatus({ run, button = true }: { run: Run; button?: boolean }
         </Button>
       )}
       {button && run.can.cancel && (
-        <Button small icon={<Ban size={14} aria-hidden="true" />} title={keys('mod+.')} disabled={stopping} onClick={() => cancel.mutate(run.id)}>
+        <Button small icon={<Ban size={14} aria-hidden="true" />} title={keys('mod+.')} disabled={stopping} onClick={() => stop?.()}>
           {stopping ? t.query.canceling : t.query.cancelRun}
         </Button>
       )}

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Download, Ellipsis, Link2, Pin, PinOff, RotateCw, SquarePen, Trash2, UserPlus, X } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
-import { apiUrl, get, query, send } from '../api/client'
+import { apiUrl, get, Problem, query, send } from '../api/client'
 import type { List, Query, Run, Viewer } from '../api/types'
 import { pageUrl, short } from '../base'
 import { Button, Confirm, copyText, Empty, Failure, Input, Loading, Menu, Modal } from '../parts'
@@ -41,13 +41,25 @@ export function DownloadMenu({ run, statement }: { run: Run; statement: number }
   )
 }
 
+/** Begins the same run once more: the same version of the same query, or its text where that is no longer open. */
+async function begin(run: Run): Promise<Run> {
+  const start = (what: object) => send<Run>('POST', '/runs', {
+    ...what, target: run.target, params: run.params, access: run.access, multi: run.multi, urgency: 'interactive', limits: run.limits, on_limit: 'truncate', title: run.title,
+  }, { Prefer: 'wait=1' })
+  if (!run.query) return start({ sql: run.sql })
+  try {
+    return await start({ query: { id: run.query.id, version: run.query.version } })
+  } catch (err) {
+    if (err instanceof Problem && (err.status === 404 || err.status === 403)) return start({ sql: run.sql })
+    throw err
+  }
+}
+
 /** Runs the same statement once more, as it was. */
 export function useRunAgain() {
   const navigate = useNavigate()
   return useMutation({
-    mutationFn: (run: Run) => send<Run>('POST', '/runs', {
-      target: run.target, sql: run.sql, params: run.params, access: run.access, multi: run.multi, urgency: 'interactive', on_limit: 'truncate', title: run.title,
-    }, { Prefer: 'wait=1' }),
+    mutationFn: begin,
     onSuccess: (next) => void navigate({ to: '/r/$id', params: { id: short(next.id) } }),
     onError: (err) => toast(err.message, 'bad'),
   })
@@ -69,7 +81,7 @@ export function RunAgain({ run, look }: { run: Run; look?: 'primary' }) {
 export function OpenInEditor({ run }: { run: Run }) {
   const navigate = useNavigate()
   const open = useMutation({
-    mutationFn: () => send<Query>('POST', '/queries', { title: run.title, sql: run.sql, params: run.params.map((p) => ({ name: p.name, type: p.type, default: p.value === null ? null : String(p.value) })), draft: true, target: run.target }),
+    mutationFn: () => send<Query>('POST', '/queries', { title: run.title, sql: run.sql, params: run.params.map((p) => ({ name: p.name, type: p.type, default: p.value })), draft: true, target: run.target }),
     onSuccess: (q) => void navigate({ to: '/d/$id', params: { id: short(q.id) }, search: { run: short(run.id) } }),
     onError: (err) => toast(err.message, 'bad'),
   })

@@ -11,6 +11,14 @@ export function finished(run: Run): boolean {
 }
 
 /**
+ * Of two looks at a run the later one: answers overtake each other, and events
+ * overtake answers. What has ended is later than anything that has not.
+ */
+export function newest(old: Run | undefined, next: Run): Run {
+  return old && !finished(next) && (finished(old) || old.version > next.version) ? old : next
+}
+
+/**
  * The statement that is shown, by its index: the one that was asked for, or else
  * the one that failed, or the first that gave rows.
  */
