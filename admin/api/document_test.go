@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/admin/api"
+	"github.com/lockkeeper/lockkeeper/admin/query"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
@@ -56,6 +57,7 @@ type schema struct {
 	Maximum    *float64
 	MaxLength  *int
 	MinLength  *int
+	MaxItems   *int
 }
 
 func read(t *testing.T, raw []byte) *document {
@@ -184,5 +186,32 @@ func TestEachProblemHasAPage(t *testing.T) {
 		if slug != "invalid-request" { // told as bad-request
 			h.root.call("GET", "!/problems/"+slug, nil).want(200)
 		}
+	}
+}
+
+// TestBoundsInTheDocument: what the document allows is what the use cases take.
+func TestBoundsInTheDocument(t *testing.T) {
+	t.Parallel()
+	d := read(t, newHouse(t).api.OpenAPI())
+	bounds := map[string]int{"params": query.MaxParams, "tags": query.MaxTags, "title": query.MaxTitle, "description": query.MaxDescription}
+	seen := map[string]int{}
+	for _, name := range []string{"NewQuery", "QueryChange", "DraftWorking", "RunRequest", "RunChange", "SavedRun", "Explain"} {
+		for member, p := range d.Components.Schemas[name].Properties {
+			got := p.MaxLength
+			if p.Items != nil {
+				got = p.MaxItems
+			}
+			want, bounded := bounds[member]
+			if !bounded || member == "tags" && p.Items == nil { // a run's are an object
+				continue
+			}
+			seen[member]++
+			if got == nil || *got != want {
+				t.Errorf("%s.%s: at most %v, the use case takes %d", name, member, got, want)
+			}
+		}
+	}
+	if seen["params"] < 6 || seen["tags"] < 2 || seen["title"] < 5 || seen["description"] < 2 {
+		t.Errorf("found %v", seen)
 	}
 }

@@ -10,7 +10,7 @@ import (
 type explainBody struct {
 	Target string     `json:"target,omitempty" maxLength:"63"`
 	SQL    string     `json:"sql"`
-	Params []runParam `json:"params,omitempty" maxItems:"1000"`
+	Params []runParam `json:"params,omitempty" maxItems:"200"`
 }
 
 type explainOut struct{ Body query.Explanation }

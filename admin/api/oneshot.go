@@ -40,9 +40,6 @@ func (p *OpenParams) Resolve(hc huma.Context) []error {
 // oneShotKnown are the other parameters of POST /query.
 var oneShotKnown = []string{"target", "format", "delimiter", "null", "header", "safe", "values"}
 
-// maxParams bounds the parameters of one request.
-const maxParams = 1000
-
 func splitParams(q url.Values) ([]query.Param, []error) {
 	var out []query.Param
 	var errs []error
@@ -56,7 +53,7 @@ func splitParams(q url.Values) ([]query.Param, []error) {
 			continue
 		}
 		called, kind, _ := strings.Cut(rest, ":")
-		if called == "" || len(called) > 63 || len(kind) > 63 || len(values) != 1 || len(out) == maxParams {
+		if called == "" || len(called) > 63 || len(kind) > 63 || len(values) != 1 || len(out) == query.MaxParams {
 			errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: "write p.NAME=value or p.NAME:TYPE=value, each name once"})
 			continue
 		}

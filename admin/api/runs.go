@@ -15,14 +15,14 @@ type runRequest struct {
 	Target  string            `json:"target,omitempty" maxLength:"63" doc:"Empty: the first warehouse."`
 	SQL     string            `json:"sql,omitempty" doc:"What to run, word by word. Not with query."`
 	Query   *queryPick        `json:"query,omitempty" doc:"A saved query to run. Not with sql."`
-	Params  []runParam        `json:"params,omitempty" maxItems:"1000" doc:"Values of the :names of the text. Only names given here are bound."`
+	Params  []runParam        `json:"params,omitempty" maxItems:"200" doc:"Values of the :names of the text. Only names given here are bound."`
 	Access  string            `json:"access,omitempty" enum:"read_only,read_write" doc:"Default read_only."`
 	Multi   bool              `json:"multi,omitempty" doc:"Allow more than one statement."`
 	Urgency string            `json:"urgency,omitempty" enum:"interactive,batch" doc:"A hint for the policy. Default: interactive for pages, batch for tokens."`
 	Limits  runLimits         `json:"limits,omitzero" required:"false"`
 	OnLimit string            `json:"on_limit,omitempty" enum:"truncate,fail" doc:"Default truncate."`
 	Tags    map[string]string `json:"tags,omitempty"`
-	Title   string            `json:"title,omitempty" maxLength:"800"`
+	Title   string            `json:"title,omitempty" maxLength:"300"`
 	Keep    bool              `json:"keep,omitempty" doc:"Run on when nobody looks."`
 }
 
@@ -68,7 +68,7 @@ func params(in []runParam) []query.Param {
 
 // RunHeaders are of requests that begin a run.
 type RunHeaders struct {
-	Prefer string `header:"Prefer" doc:"wait=0…55 (seconds, default 10) or respond-async."`
+	Prefer string `header:"Prefer" doc:"wait=0…55 (seconds; default 10, POST /query 55) or respond-async."`
 	Key    string `header:"Idempotency-Key" maxLength:"200" doc:"The same key and body give the same run for 24 hours."`
 }
 
@@ -101,7 +101,7 @@ type reasonBody struct {
 }
 
 type runChange struct {
-	Title  *string `json:"title,omitempty" maxLength:"800"`
+	Title  *string `json:"title,omitempty" maxLength:"300"`
 	Pinned *bool   `json:"pinned,omitempty"`
 	Keep   *bool   `json:"keep,omitempty" doc:"Whether a run that goes on does so when nobody looks."`
 }

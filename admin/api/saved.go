@@ -48,12 +48,12 @@ func savedParams(in []declaredParam) []query.SavedParam {
 }
 
 type newQuery struct {
-	Title       string          `json:"title,omitempty" maxLength:"800"`
-	Description string          `json:"description,omitempty" maxLength:"20000"`
+	Title       string          `json:"title,omitempty" maxLength:"300"`
+	Description string          `json:"description,omitempty" maxLength:"10000"`
 	SQL         string          `json:"sql,omitempty"`
-	Params      []declaredParam `json:"params,omitempty" maxItems:"1000"`
+	Params      []declaredParam `json:"params,omitempty" maxItems:"200"`
 	Chart       chart           `json:"chart,omitempty"`
-	Tags        []string        `json:"tags,omitempty" maxItems:"50"`
+	Tags        []string        `json:"tags,omitempty" maxItems:"20"`
 	Team        *string         `json:"team,omitempty" maxLength:"200" doc:"A team's name, everyone, or null: private."`
 	Draft       bool            `json:"draft,omitempty"`
 	Target      string          `json:"target,omitempty" maxLength:"63"`
@@ -61,17 +61,17 @@ type newQuery struct {
 
 type draftWorking struct {
 	SQL    string          `json:"sql,omitempty"`
-	Params []declaredParam `json:"params,omitempty" maxItems:"1000"`
+	Params []declaredParam `json:"params,omitempty" maxItems:"200"`
 	Chart  chart           `json:"chart,omitempty"`
 }
 
 type queryChange struct {
-	Title       *string          `json:"title,omitempty" maxLength:"800"`
-	Description *string          `json:"description,omitempty" maxLength:"20000"`
+	Title       *string          `json:"title,omitempty" maxLength:"300"`
+	Description *string          `json:"description,omitempty" maxLength:"10000"`
 	SQL         *string          `json:"sql,omitempty"`
-	Params      *[]declaredParam `json:"params,omitempty" maxItems:"1000"`
+	Params      *[]declaredParam `json:"params,omitempty" maxItems:"200"`
 	Chart       chart            `json:"chart,omitempty" doc:"null removes it."`
-	Tags        *[]string        `json:"tags,omitempty" maxItems:"50"`
+	Tags        *[]string        `json:"tags,omitempty" maxItems:"20"`
 	Team        nullable         `json:"team,omitzero" required:"false" doc:"null or empty: private."`
 	Draft       *bool            `json:"draft,omitempty"`
 	Target      *string          `json:"target,omitempty" maxLength:"63"`
@@ -267,7 +267,7 @@ func (a *API) forkQuery(ctx context.Context, c *admin.Caller, in *QueryID) (*sav
 
 // savedRun is the body of a run of a saved query.
 type savedRun struct {
-	Params  []runParam        `json:"params,omitempty" maxItems:"1000"`
+	Params  []runParam        `json:"params,omitempty" maxItems:"200"`
 	Version int               `json:"version,omitempty" minimum:"0"`
 	Urgency string            `json:"urgency,omitempty" enum:"interactive,batch"`
 	Access  string            `json:"access,omitempty" enum:"read_only,read_write"`
@@ -275,7 +275,7 @@ type savedRun struct {
 	Limits  runLimits         `json:"limits,omitzero" required:"false"`
 	OnLimit string            `json:"on_limit,omitempty" enum:"truncate,fail"`
 	Tags    map[string]string `json:"tags,omitempty"`
-	Title   string            `json:"title,omitempty" maxLength:"800"`
+	Title   string            `json:"title,omitempty" maxLength:"300"`
 	Keep    bool              `json:"keep,omitempty"`
 }
 

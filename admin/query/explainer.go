@@ -129,7 +129,7 @@ func list(names []string) []string {
 func (x *Explainer) params(req ExplainRequest, mode sqllex.Mode, values map[string]value) []ExplainedParam {
 	out := []ExplainedParam{}
 	for _, ref := range sqllex.Binds(req.SQL, mode) {
-		if slices.ContainsFunc(out, func(p ExplainedParam) bool { return p.Name == ref.Name }) || len(out) == maxParams {
+		if slices.ContainsFunc(out, func(p ExplainedParam) bool { return p.Name == ref.Name }) || len(out) == MaxParams {
 			continue
 		}
 		p := ExplainedParam{Name: ref.Name}

@@ -17,7 +17,7 @@ import (
 
 // Bounds of saved queries.
 const (
-	maxDescription = 10_000
+	MaxDescription = 10_000
 	maxChart       = 64 << 10
 	maxChoices     = 1000
 	useWindow      = 30 * 24 * time.Hour
@@ -249,10 +249,10 @@ func (l *Library) check(c *admin.Caller, r *SavedRecord, team string) error {
 			fields = append(fields, admin.FieldError{Pointer: pointer, Message: message})
 		}
 	}
-	wrong(utf8.RuneCountInString(r.Title) > maxTitle, "/title", fmt.Sprintf("has more than %d characters", maxTitle))
+	wrong(utf8.RuneCountInString(r.Title) > MaxTitle, "/title", fmt.Sprintf("has more than %d characters", MaxTitle))
 	wrong(r.Title == "" && !r.Draft, "/title", "is missing: a saved query has a name")
-	wrong(utf8.RuneCountInString(r.Description) > maxDescription, "/description", fmt.Sprintf("has more than %d characters", maxDescription))
-	wrong(len(r.Tags) > maxTags, "/tags", fmt.Sprintf("has more than %d tags", maxTags))
+	wrong(utf8.RuneCountInString(r.Description) > MaxDescription, "/description", fmt.Sprintf("has more than %d characters", MaxDescription))
+	wrong(len(r.Tags) > MaxTags, "/tags", fmt.Sprintf("has more than %d tags", MaxTags))
 	for _, t := range r.Tags {
 		wrong(t == "" || len(t) > maxTag, "/tags", fmt.Sprintf("has a tag that is empty or longer than %d bytes", maxTag))
 	}
@@ -263,7 +263,7 @@ func (l *Library) check(c *admin.Caller, r *SavedRecord, team string) error {
 	fields = append(fields, l.checkParams(r.Params)...)
 	if w := r.Working; w != nil {
 		wrong(len(w.Chart) > maxChart || len(w.Chart) > 0 && !json.Valid(w.Chart), "/working/chart", fmt.Sprintf("is JSON of at most %d bytes", maxChart))
-		wrong(len(w.Params) > maxParams, "/working/params", fmt.Sprintf("has more than %d parameters", maxParams))
+		wrong(len(w.Params) > MaxParams, "/working/params", fmt.Sprintf("has more than %d parameters", MaxParams))
 		if err := checkSQL(w.SQL); err != nil {
 			return err
 		}
@@ -278,8 +278,8 @@ func (l *Library) check(c *admin.Caller, r *SavedRecord, team string) error {
 
 func (l *Library) checkParams(params []SavedParam) []admin.FieldError {
 	var fields []admin.FieldError
-	if len(params) > maxParams {
-		return []admin.FieldError{{Pointer: "/params", Message: fmt.Sprintf("has more than %d parameters", maxParams)}}
+	if len(params) > MaxParams {
+		return []admin.FieldError{{Pointer: "/params", Message: fmt.Sprintf("has more than %d parameters", MaxParams)}}
 	}
 	seen := map[string]bool{}
 	for i, p := range params {

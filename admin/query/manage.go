@@ -123,8 +123,8 @@ func (s *Runs) Update(ctx context.Context, c *admin.Caller, id string, ch Change
 	if err != nil {
 		return Run{}, err
 	}
-	if ch.Title != nil && utf8.RuneCountInString(*ch.Title) > maxTitle {
-		return Run{}, admin.Errorf(admin.Invalid, "bad-request", "The title has more than %d characters.", maxTitle)
+	if ch.Title != nil && utf8.RuneCountInString(*ch.Title) > MaxTitle {
+		return Run{}, admin.Errorf(admin.Invalid, "bad-request", "The title has more than %d characters.", MaxTitle)
 	}
 	err = s.cfg.Store.Update(ctx, func(tx Tx) (err error) {
 		if rec, err = tx.Run(ctx, id); err != nil {

@@ -12,7 +12,7 @@ import (
 
 // Bounds of parameters.
 const (
-	maxParams     = 200
+	MaxParams     = 200
 	maxParamBytes = 512 << 10 // of all values together
 	maxList       = 1000      // elements that a list is expanded to, on Redshift
 	maxParamName  = 63
@@ -30,8 +30,8 @@ type value struct {
 
 // encode reads the parameters of a request.
 func (n *typeNames) encode(params []Param) (map[string]value, error) {
-	if len(params) > maxParams {
-		return nil, admin.Errorf(admin.Invalid, "bad-request", "There are %d parameters; at most %d are possible.", len(params), maxParams)
+	if len(params) > MaxParams {
+		return nil, admin.Errorf(admin.Invalid, "bad-request", "There are %d parameters; at most %d are possible.", len(params), MaxParams)
 	}
 	out := make(map[string]value, len(params))
 	size := 0

@@ -19,8 +19,8 @@ import (
 const (
 	MaxSQL        = 1 << 20 // bytes
 	maxStatements = 100
-	maxTitle      = 300
-	maxTags       = 20
+	MaxTitle      = 300
+	MaxTags       = 20
 	maxTag        = 100
 	maxKey        = 255
 	keyLife       = 24 * time.Hour
@@ -130,9 +130,9 @@ func (req *Request) defaults() error {
 	wrong(req.OnLimit != Truncate && req.OnLimit != Fail, "/on_limit", "is truncate or fail")
 	wrong(req.SQL == "" && req.Query == nil, "/sql", "is missing")
 	wrong(req.SQL != "" && req.Query != nil, "/query", "stands beside sql; send one of them")
-	wrong(utf8.RuneCountInString(req.Title) > maxTitle, "/title", fmt.Sprintf("has more than %d characters", maxTitle))
+	wrong(utf8.RuneCountInString(req.Title) > MaxTitle, "/title", fmt.Sprintf("has more than %d characters", MaxTitle))
 	wrong(len(req.IdempotencyKey) > maxKey, "Idempotency-Key", fmt.Sprintf("has more than %d bytes", maxKey))
-	wrong(len(req.Tags) > maxTags, "/tags", fmt.Sprintf("has more than %d tags", maxTags))
+	wrong(len(req.Tags) > MaxTags, "/tags", fmt.Sprintf("has more than %d tags", MaxTags))
 	for k, v := range req.Tags {
 		wrong(k == "" || len(k) > maxTag || len(v) > maxTag, "/tags", fmt.Sprintf("has a tag that is empty or longer than %d bytes", maxTag))
 	}
