@@ -118,6 +118,9 @@ func (p problem) Error() string {
 		text = p.Title
 	}
 	for _, e := range p.Errors {
+		if strings.Contains(text, e.Message) { // it is the first, which the detail names
+			continue
+		}
 		text += fmt.Sprintf("\n  %s: %s", e.Pointer, e.Message)
 	}
 	return text

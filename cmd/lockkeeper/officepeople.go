@@ -189,6 +189,16 @@ func newUserDisableCommand(f *officeFlags, use, short string, disabled bool) *co
 	})
 }
 
+func newUserSignOutCommand(f *officeFlags) *cobra.Command {
+	return officeCommand(f, "sign-out NAME", "Sign somebody out on all pages; tokens and passwords stay", cobra.ExactArgs(1), func(cmd *cobra.Command, c *officeClient, args []string) error {
+		p, err := personByLogin(cmd.Context(), c, args[0])
+		if err != nil {
+			return err
+		}
+		return c.call(cmd.Context(), http.MethodDelete, "/people/"+p.ID+"/sessions", nil, nil)
+	})
+}
+
 // listPeople prints who there is in the office.
 func listPeople(ctx context.Context, c *officeClient, out io.Writer) error {
 	all, err := items[personItem](ctx, c, "/people?limit=200")
@@ -264,7 +274,17 @@ func newServiceCommand() *cobra.Command {
 	add.Flags().StringVar(&team, "team", "", "`team` that holds it and makes its tokens")
 	add.Flags().StringVar(&about, "about", "", "what it is for")
 	_ = add.MarkFlagRequired("team")
+	disable := func(use, short string, disabled bool) *cobra.Command {
+		return officeCommand(f, use+" NAME", short, cobra.ExactArgs(1), func(cmd *cobra.Command, c *officeClient, args []string) error {
+			s, err := serviceByName(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			return c.call(cmd.Context(), http.MethodPatch, "/services/"+s.ID, map[string]any{"disabled": disabled}, nil)
+		})
+	}
 	return group("service", "Keep the programs that may come in", f, add,
+		disable("disable", "Shut a service out, and end what it does; its tokens stay", true), disable("enable", "Let a service in again", false),
 		officeCommand(f, "remove NAME", "Remove a service with its tokens", cobra.ExactArgs(1), func(cmd *cobra.Command, c *officeClient, args []string) error {
 			s, err := serviceByName(cmd.Context(), c, args[0])
 			if err != nil {
@@ -277,9 +297,13 @@ func newServiceCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return table(cmd.OutOrStdout(), "SERVICE\tTEAM\tABOUT", func(row func(...any)) {
+			return table(cmd.OutOrStdout(), "SERVICE\tTEAM\tABOUT\tSTATE", func(row func(...any)) {
 				for _, s := range all {
-					row(s.Name, text(s.Team), s.Description)
+					state := ""
+					if s.Disabled {
+						state = "disabled"
+					}
+					row(s.Name, text(s.Team), s.Description, state)
 				}
 			})
 		}),

@@ -27,6 +27,7 @@ func newRootCommand() *cobra.Command {
 		newServiceCommand(),
 		newGrantCommand(),
 		newTokenCommand(),
+		newDBPasswordCommand(),
 		newQueryCommand(),
 		newRunsCommand(),
 		newBackupCommand(),

@@ -43,6 +43,7 @@ server takes a changed file over by itself.`,
 		newUserAddCommand(file, f), newUserRemoveCommand(file), newUserListCommand(file, f), newUserLinkCommand(f),
 		newUserDisableCommand(f, "disable", "Shut somebody of the office out, and end what they do", true),
 		newUserDisableCommand(f, "enable", "Let somebody in again", false),
+		newUserSignOutCommand(f),
 	)
 	return cmd
 }

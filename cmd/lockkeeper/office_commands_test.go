@@ -1,0 +1,72 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// What the page does to services, passwords and sessions, the command line does.
+func TestOfficeCommands(t *testing.T) {
+	t.Parallel()
+	h := serveOffice(t)
+	ann := h.welcome(t, "ann", "reader", "--admin")
+	h.console("team", "add", "growth")
+	h.console("service", "add", "mailer", "--team", "growth")
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("reader-secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.console("grant", "add", "--to", "service:mailer", "--warehouse-login", "reader", "--password-file", file)
+	bearer := http.Header{"Authorization": {"Bearer " + strings.TrimSpace(h.console("token", "add", "nightly", "--service", "mailer"))}}
+	mailer := &officeUser{t: t, web: h.web, http: &http.Client{}, header: bearer}
+	me := func(u *officeUser, want int) {
+		t.Helper()
+		if code, body := u.do(http.MethodGet, "/me", nil); code != want {
+			t.Errorf("%d, want %d: %s", code, want, body)
+		}
+	}
+	me(mailer, http.StatusOK)
+	h.console("service", "disable", "mailer")
+	me(mailer, http.StatusUnauthorized)
+	if list := h.console("service", "list"); !strings.Contains(list, "disabled") {
+		t.Errorf("the list:\n%s", list)
+	}
+	h.console("service", "enable", "mailer")
+	me(mailer, http.StatusOK)
+
+	made := h.console("db-password", "add", "cron psql", "--service", "mailer", "--hours", "1")
+	secret := regexp.MustCompile(`lkdb_[0-9A-Z]+`).FindString(made)
+	comes := func() error {
+		c, err := pgx.Connect(t.Context(), "postgres://mailer:"+secret+"@"+h.door+"/postgres?sslmode=disable")
+		if err != nil {
+			return err
+		}
+		return c.Close(t.Context())
+	}
+	if err := comes(); err != nil || !strings.Contains(made, "connect as mailer") {
+		t.Errorf("%v, by:\n%s", err, made)
+	}
+	list := h.console("db-password", "list", "--service", "mailer")
+	id := regexp.MustCompile(`d_[0-9A-Z]{16}`).FindString(list)
+	if !strings.Contains(list, "cron psql") || strings.Contains(list, secret) {
+		t.Errorf("the list:\n%s", list)
+	}
+	h.console("db-password", "revoke", id)
+	eventually(t, "the password opens nothing more", func() bool { return comes() != nil })
+	if out, code := command(t, "db-password", "add", "psql", "--state", h.state); code == 0 || !strings.Contains(out, "service") {
+		t.Errorf("of the machine's operator, who is nobody at the door: code %d: %s", code, out)
+	}
+
+	me(ann, http.StatusOK)
+	h.console("user", "sign-out", "ann")
+	me(ann, http.StatusUnauthorized)
+	if out, code := command(t, "user", "sign-out", "nobody", "--state", h.state); code == 0 || !strings.Contains(out, "user list") {
+		t.Errorf("code %d: %s", code, out)
+	}
+}
