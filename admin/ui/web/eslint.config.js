@@ -4,7 +4,7 @@ import globals from 'globals'
 import ts from 'typescript-eslint'
 
 export default ts.config(
-  { ignores: ['node_modules', '../dist', 'e2e/out'] },
+  { ignores: ['node_modules', '../dist', 'e2e/out', 'src/api/schema.d.ts'] },
   js.configs.recommended,
   ...ts.configs.recommended,
   {

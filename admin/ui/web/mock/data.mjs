@@ -140,7 +140,7 @@ export function aggregate(result, spec) {
     ...(sx < 0 ? [] : [shape.columns[sx]]), ...(ss < 0 ? [] : [shape.columns[ss]]),
     ...spec.y.map((y) => ({ name: y.agg === 'none' ? y.col : `${y.agg}(${y.col})`, type: 'numeric', oid: 1700 })),
   ]
-  return { columns, rows, from_rows: n, of_rows: result.truncated ? null : result.row_count, truncated: groups.size >= 5000, series_cut: 0 }
+  return { columns, rows, from_rows: n, of_rows: result.row_count, truncated: groups.size >= 5000 ? { by: 'groups', limit: 5000 } : null, series_cut: false }
 }
 
 export const me = {

@@ -10,6 +10,7 @@ import { extname, join, normalize } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { fileURLToPath } from 'node:url'
+import { breach } from './contract.mjs'
 import { aggregate, completions, iso, me, newId, now, shapes, view } from './data.mjs'
 import { changed, live, makeRun, runs, seed, settle, sqlDaily, touch } from './runs.mjs'
 
@@ -339,6 +340,11 @@ async function api(req, res, url, world) {
   if (path === '/events') {
     if (world === 'nostream') throw new Refusal(503, 'target-down', 'No stream.')
     return events(req, res)
+  }
+  const wrong = breach(req.method, url.pathname, url.searchParams, body)
+  if (wrong) {
+    console.error('BREACH', wrong)
+    throw new Refusal(400, 'bad-request', wrong)
   }
   if (!hit) throw missing()
   hit.r.names.forEach((n, i) => { ctx[n] = decodeURIComponent(hit.m[i + 1]) })

@@ -400,7 +400,6 @@ export const t = {
     log: 'Log scale',
     from: (from: string, of: string) => `from ${from} of ${of} rows`,
     fromAll: (rows: string) => `from ${rows}, all of them`,
-    fromUnknown: (n: string) => `from the first ${n} rows; the full count is unknown`,
     cut: 'Some series are left out: there are too many to tell apart.',
     pointsCut: 'Some points are left out: there are too many to draw.',
     asTable: 'The chart as a table',

@@ -146,12 +146,12 @@ export interface ChartSpec {
 }
 
 export interface Aggregate {
-  columns: Column[]
+  columns: { name: string; type: string }[]
   rows: Cell[][]
   from_rows: number
-  of_rows: number | null
-  truncated: boolean | null | Truncated
-  series_cut: boolean | number | null
+  of_rows: number
+  truncated: null | Truncated
+  series_cut: boolean
 }
 
 export interface QueryParam { name: string; type: string; default: string | string[] | null; choices?: string[] }

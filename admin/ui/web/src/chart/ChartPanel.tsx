@@ -41,7 +41,7 @@ function Chart({ spec, answer }: { spec: ChartSpec; answer: Aggregate }) {
   const plot = useMemo(() => plotOf(spec.type === 'number' ? clean(spec) : spec, answer), [spec, answer])
   const value = spec.y.map((y) => (y.agg === 'none' ? y.col : `${t.chart.aggs[y.agg]} ${y.col}`)).join(', ')
   const label = spec.type === 'number' ? value : t.chart.title(value, spec.x)
-  const cut = typeof answer.series_cut === 'number' ? answer.series_cut > 0 : answer.series_cut === true
+  const cut = answer.series_cut
   return (
     <figure>
       {spec.type === 'number' ? (
@@ -60,7 +60,6 @@ function Chart({ spec, answer }: { spec: ChartSpec; answer: Aggregate }) {
 }
 
 function from(a: Aggregate): string {
-  if (a.of_rows === null) return t.chart.fromUnknown(count(a.from_rows))
   return a.from_rows === a.of_rows ? t.chart.fromAll(rowCount(a.from_rows)) : t.chart.from(count(a.from_rows), count(a.of_rows))
 }
 

@@ -23,7 +23,7 @@ describe('the first guess', () => {
 })
 
 const spec: ChartSpec = { v: 1, type: 'line', x: 'day', y: [{ col: 'n', agg: 'sum' }], series: 'channel', nulls: 'gap' }
-const answer = (columns: Column[], rows: (string | null)[][]): Aggregate => ({ columns, rows, from_rows: 1, of_rows: 1, truncated: null, series_cut: null })
+const answer = (columns: Column[], rows: (string | null)[][]): Aggregate => ({ columns, rows, from_rows: 1, of_rows: 1, truncated: null, series_cut: false })
 
 describe('from rows to points', () => {
   const data = answer([...daily.slice(0, 2), col('sum(n)', 'numeric')], [['1', 'a', '10'], ['1', 'b', '20'], ['2', 'a', null], ['3', 'b', '0'], ['3', null, '5']])
