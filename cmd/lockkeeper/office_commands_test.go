@@ -2,8 +2,6 @@ package main
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,15 +14,8 @@ func TestOfficeCommands(t *testing.T) {
 	t.Parallel()
 	h := serveOffice(t)
 	ann := h.welcome(t, "ann", "reader", "--admin")
-	h.console("team", "add", "growth")
-	h.console("service", "add", "mailer", "--team", "growth")
-	file := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(file, []byte("reader-secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h.console("grant", "add", "--to", "service:mailer", "--warehouse-login", "reader", "--password-file", file)
-	bearer := http.Header{"Authorization": {"Bearer " + strings.TrimSpace(h.console("token", "add", "nightly", "--service", "mailer"))}}
-	mailer := &officeUser{t: t, web: h.web, http: &http.Client{}, header: bearer}
+	h.employ(t, "mailer", "growth", "reader")
+	mailer := h.program(t, strings.TrimSpace(h.console("token", "add", "nightly", "--service", "mailer")))
 	me := func(u *officeUser, want int) {
 		t.Helper()
 		if code, body := u.do(http.MethodGet, "/me", nil); code != want {

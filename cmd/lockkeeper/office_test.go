@@ -85,12 +85,25 @@ func (h *officeHouse) admit(t *testing.T, login, warehouse string, flags ...stri
 	if link == nil {
 		t.Fatalf("no link in %q", out)
 	}
+	h.grant(t, login, warehouse)
+	return link[1]
+}
+
+// employ makes a service of a new team, with a warehouse login.
+func (h *officeHouse) employ(t *testing.T, service, team, warehouse string) {
+	t.Helper()
+	h.console("team", "add", team)
+	h.console("service", "add", service, "--team", team)
+	h.grant(t, "service:"+service, warehouse)
+}
+
+func (h *officeHouse) grant(t *testing.T, to, warehouse string) {
+	t.Helper()
 	secret := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(secret, []byte(warehouse+"-secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.console("grant", "add", "--to", login, "--warehouse-login", warehouse, "--password-file", secret)
-	return link[1]
+	h.console("grant", "add", "--to", to, "--warehouse-login", warehouse, "--password-file", secret)
 }
 
 // officeUser is somebody's browser, as far as the API is concerned.

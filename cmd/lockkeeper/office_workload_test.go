@@ -90,13 +90,7 @@ func TestOfficeWorkload(t *testing.T) {
 	is := newIssuer(t)
 	h := serveOffice(t)
 	ann := h.welcome(t, "ann", "reader", "--admin")
-	h.console("team", "add", "ml")
-	h.console("service", "add", "scorer", "--team", "ml")
-	secret := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(secret, []byte("reader-secret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h.console("grant", "add", "--to", "service:scorer", "--warehouse-login", "reader", "--password-file", secret)
+	h.employ(t, "scorer", "ml", "reader")
 	h.console("token", "add", "nightly", "--service", "scorer")
 	own := regexp.MustCompile(`k_[0-9A-Z]{16}`).FindString(h.console("token", "list", "--service", "scorer"))
 	h.stop()
