@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -63,9 +65,9 @@ func (w *Workload) Verify(ctx context.Context, token string) (Machine, error) {
 }
 
 func (r *WorkloadRule) holds(c claims, subject string) error {
-	for name, want := range r.Require {
-		if got, err := c.text(name); err != nil || got != want {
-			return refuse(KindGroup, "claim %s of subject %q is not %q", name, subject, want)
+	for _, name := range slices.Sorted(maps.Keys(r.Require)) { // in order, so that the log says the same each time
+		if got, err := c.text(name); err != nil || got != r.Require[name] {
+			return refuse(KindGroup, "claim %s of subject %q is not %q", name, subject, r.Require[name])
 		}
 	}
 	return nil

@@ -131,7 +131,10 @@ func TestOfficeWorkload(t *testing.T) {
 			t.Errorf("%s: code %d: %s", name, code, out)
 		}
 	}
-	if !strings.Contains(h.log.String(), "kubernetes.io.namespace") || strings.Contains(h.log.String(), strings.TrimSpace(token)) {
+	eventually(t, "the log says what was wrong", func() bool {
+		return strings.Contains(h.log.String(), "kubernetes.io.namespace") && strings.Contains(h.log.String(), "expected audience")
+	})
+	if strings.Contains(h.log.String(), strings.TrimSpace(token)) {
 		t.Errorf("the log:\n%s", h.log)
 	}
 	if _, err := pgx.Connect(t.Context(), "postgres://scorer:"+strings.TrimSpace(token)+"@"+h.door+"/postgres?sslmode=disable"); err == nil {
