@@ -78,5 +78,8 @@ await step('an admin of all warehouses decides about people; it is granted in th
   await ada.page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
   await ada.page.getByRole('row', { name: /pete All warehouses \(\*\) admin/ }).waitFor()
   assert.equal((await pete.api('POST', '/teams', { name: 'in-time' })).status, 201)
+  await ada.button('Delete pete admin').click() // he is a stranger to the other scripts
+  await ada.page.getByRole('row', { name: /pete All warehouses/ }).waitFor({ state: 'detached' })
+  assert.equal((await pete.api('POST', '/teams', { name: 'too-late' })).status, 403)
 })
 await end()
