@@ -326,6 +326,54 @@ func TestLibrary(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) { testLibrary(t, buildOnPostgres(t)) })
 }
 
+// One owner's queries and their text are bounded; others' are not counted.
+func TestLibraryIsBounded(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { testLibraryIsBounded(t, build(t, policy.Source{})) })
+	t.Run("postgres", func(t *testing.T) { testLibraryIsBounded(t, buildOnPostgres(t)) })
+}
+
+func testLibraryIsBounded(t *testing.T, h *house) {
+	t.Helper()
+	ctx := t.Context()
+	lib := must(t, must1(query.NewLibrary(query.LibraryConfig{Store: h.store, Journal: h.journal, Services: peoplePort{}, Now: h.clock.now, MaxEach: 3, MaxChars: 100})), nil)
+	create := func(c *admin.Caller, sql string) (query.Saved, error) {
+		return lib.Create(ctx, c, query.NewSaved{Title: "q", SQL: sql})
+	}
+	everyone := query.Everyone
+	first := must(t, must1(create(h.ann, "select 1")), nil)
+	first = must(t, must1(lib.Update(ctx, h.ann, first.ID, first.Rev, query.SavedChange{Team: &everyone})), nil)
+	for range 2 {
+		must(t, must1(create(h.ann, "select 1")), nil)
+	}
+	_, err := create(h.ann, "select 1")
+	if admin.CodeOf(err) != admin.Quota || !strings.Contains(err.Error(), "3 saved queries") {
+		t.Errorf("the fourth: %v", err)
+	}
+	if _, err := lib.Fork(ctx, h.ann, first.ID); admin.CodeOf(err) != admin.Quota {
+		t.Errorf("a fork: %v", err)
+	}
+	if _, err := lib.Fork(ctx, h.bob, first.ID); err != nil {
+		t.Errorf("another's: %v", err)
+	}
+	text := "select '" + strings.Repeat("x", 40) + "'"
+	first = must(t, must1(lib.Update(ctx, h.ann, first.ID, first.Rev, query.SavedChange{SQL: &text})), nil)
+	text += " as x"
+	if _, err := lib.Update(ctx, h.ann, first.ID, first.Rev, query.SavedChange{SQL: &text}); admin.CodeOf(err) != admin.Quota || !strings.Contains(err.Error(), "characters") {
+		t.Errorf("one more version: %v", err)
+	}
+	title := "renamed"
+	if _, err := lib.Update(ctx, h.ann, first.ID, first.Rev, query.SavedChange{Title: &title}); err != nil {
+		t.Errorf("a new name takes no room: %v", err)
+	}
+	if err := lib.Delete(ctx, h.ann, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := create(h.ann, "select 1"); err != nil {
+		t.Errorf("after one was deleted: %v", err)
+	}
+}
+
 func testLibrary(t *testing.T, h *house) {
 	t.Helper()
 	ctx, lib := t.Context(), h.library

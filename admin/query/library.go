@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,9 @@ type LibraryConfig struct {
 	Journal  admin.Journal
 	Services Services
 	Now      func() time.Time
+
+	MaxEach  int64 // saved queries and drafts of one owner; default 5000
+	MaxChars int64 // of their texts, versions too; default 256 Mi
 }
 
 // Services says who holds a service: only who does may release versions to it.
@@ -49,6 +53,7 @@ func NewLibrary(cfg LibraryConfig) (*Library, error) {
 	if cfg.Store == nil || cfg.Journal == nil || cfg.Services == nil || cfg.Now == nil {
 		return nil, errors.New("query: the library needs store, journal, services and a clock")
 	}
+	cfg.MaxEach, cfg.MaxChars = cmp.Or(cfg.MaxEach, 5000), cmp.Or(cfg.MaxChars, 256<<20)
 	return &Library{cfg: cfg, types: newTypeNames()}, nil
 }
 
@@ -214,6 +219,9 @@ func (l *Library) Create(ctx context.Context, c *admin.Caller, n NewSaved) (Save
 
 func (l *Library) add(ctx context.Context, c *admin.Caller, r *SavedRecord) (out Saved, err error) {
 	err = l.cfg.Store.Update(ctx, func(tx Tx) error {
+		if err := l.room(ctx, tx, c, r.OwnerID, 1); err != nil {
+			return err
+		}
 		if err := tx.AddSaved(ctx, r); err != nil {
 			return fmt.Errorf("save the query: %w", err)
 		}
@@ -224,6 +232,26 @@ func (l *Library) add(ctx context.Context, c *admin.Caller, r *SavedRecord) (out
 		return err
 	})
 	return out, err
+}
+
+// room refuses more queries, or text, than one owner may keep: a program that
+// saves in a loop must not fill the store of all.
+func (l *Library) room(ctx context.Context, tx Tx, c *admin.Caller, ownerID string, more int64) error {
+	queries, chars, err := tx.SavedSize(ctx, ownerID)
+	if err != nil {
+		return fmt.Errorf("count saved queries: %w", err)
+	}
+	whose, they := "You have", "you"
+	if ownerID != c.ID {
+		whose, they = "Its owner has", "they"
+	}
+	switch {
+	case queries+more > l.cfg.MaxEach:
+		return admin.Errorf(admin.Quota, "quota-exceeded", "%s %d saved queries and drafts, the most there may be. Delete some that are not needed.", whose, queries)
+	case chars >= l.cfg.MaxChars:
+		return admin.Errorf(admin.Quota, "quota-exceeded", "%s %d characters of saved SQL, with all versions, the most there may be. Delete queries that %s do not need.", whose, chars, they)
+	}
+	return nil
 }
 
 func (l *Library) versionOf(c *admin.Caller, r *SavedRecord) *VersionRecord {
@@ -374,6 +402,9 @@ func (l *Library) change(ctx context.Context, tx Tx, c *admin.Caller, r *SavedRe
 			r.Version++
 		}
 		r.Working = nil
+		if err := l.room(ctx, tx, c, r.OwnerID, 0); err != nil {
+			return err
+		}
 		if err := tx.PutSavedVersion(ctx, l.versionOf(c, r)); err != nil {
 			return fmt.Errorf("save its version: %w", err)
 		}

@@ -159,6 +159,9 @@ type SavedTx interface {
 	Releases(ctx context.Context, id string) ([]ReleaseRecord, error)
 	PutRelease(ctx context.Context, r *ReleaseRecord) error
 
+	// SavedSize returns how many saved queries and drafts an owner has, and how
+	// many characters of text they and their versions are.
+	SavedSize(ctx context.Context, ownerID string) (queries, chars int64, err error)
 	// SavedUse returns the newest run of a saved query by an owner, nil if there
 	// is none, and how many it had of all since a moment.
 	SavedUse(ctx context.Context, id, ownerID string, since time.Time) (*LastRun, int, error)

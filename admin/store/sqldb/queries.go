@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -175,6 +176,15 @@ func (tx queryTx) Releases(ctx context.Context, id string) ([]query.ReleaseRecor
 
 func (tx queryTx) PutRelease(ctx context.Context, r *query.ReleaseRecord) error {
 	return queryReleases.Put(ctx, tx.Tx, r)
+}
+
+func (tx queryTx) SavedSize(ctx context.Context, ownerID string) (queries, chars int64, err error) {
+	var versions int64
+	err = errors.Join(
+		tx.Row(ctx, "SELECT count(*), CAST(coalesce(sum(length(text) + length(working)), 0) AS BIGINT) FROM queries WHERE owner_id = $1", []any{ownerID}, []any{&queries, &chars}),
+		tx.Row(ctx, "SELECT CAST(coalesce(sum(length(text)), 0) AS BIGINT) FROM query_versions WHERE query_id IN (SELECT id FROM queries WHERE owner_id = $1)", []any{ownerID}, []any{&versions}),
+	)
+	return queries, chars + versions, err
 }
 
 func (tx queryTx) SavedUse(ctx context.Context, id, ownerID string, since time.Time) (*query.LastRun, int, error) {
