@@ -33,8 +33,10 @@ await step('and by its key on the page of the run', async () => {
   const { body } = await owner.api('POST', '/runs', { sql: 'select pg_sleep(64)', params: [] }, { Prefer: 'respond-async' })
   await owner.page.goto(`${origin}/r/${body.id.slice(2)}`)
   await owner.button('Cancel').waitFor()
-  await owner.page.keyboard.press('Control+.')
-  await eventually('it ends', () => owner.api('GET', `/runs/${body.id}`), (a) => a.body.state === 'canceled')
+  await eventually('it ends', async () => {
+    await owner.page.keyboard.press('Control+.')
+    return owner.api('GET', `/runs/${body.id}`)
+  }, (a) => a.body.state === 'canceled')
 })
 
 await step('a run opens in the editor with its list, and runs again with its limit', async () => {
