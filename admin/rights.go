@@ -152,6 +152,10 @@ func (c *Caller) mayAdminister() error {
 	return c.Need(ScopeAdmin)
 }
 
+// MayAdminister reports whether the caller decides for all: as an admin of all
+// warehouses, by a proof that says so, and for nobody else.
+func (c *Caller) MayAdminister() bool { return c.mayAdminister() == nil }
+
 // keepsAdmin does what may take an admin away, and refuses if it takes the last
 // one: nobody could undo it.
 func keepsAdmin(ctx context.Context, tx Tx, act func() error) error {

@@ -15,6 +15,7 @@ type live struct {
 	who        Principal
 	principals []string // whose revocation ends it
 	plan       []planned
+	ctx        context.Context //nolint:containedctx // of the run, from before it is known to anybody
 	stop       context.CancelCauseFunc
 	taken      atomic.Int64 // bytes of its results, those that are being written as well
 

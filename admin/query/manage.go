@@ -190,7 +190,7 @@ func deleted() error { return admin.Errorf(admin.Gone, "result-expired", "This r
 // on is to be cancelled first.
 func (s *Runs) Delete(ctx context.Context, c *admin.Caller, id string) error {
 	rec, st, err := s.find(ctx, c, id)
-	if rec == nil || st != owner && !c.IsAdmin() {
+	if rec == nil || st != owner && !c.MayAdminister() {
 		if err == nil {
 			err = admin.Errorf(admin.Forbidden, "forbidden", "Only its owner or an admin can delete this run.")
 		}

@@ -162,7 +162,7 @@ func (s *Runs) show(c *admin.Caller, run *Run, rec *Record, l *live, why string)
 	mine := c.ID == rec.OwnerID
 	out.Can = Can{
 		Cancel: !out.State.Terminal() && (mine && canWrite(c) || mayCancelOthers(c, rec.Target)),
-		Delete: !rec.Deleted && out.State.Terminal() && canWrite(c) && (mine || c.IsAdmin()),
+		Delete: !rec.Deleted && out.State.Terminal() && canWrite(c) && (mine || c.MayAdminister()),
 		Pin:    mine && !rec.Deleted && canWrite(c), Share: mine && !rec.Deleted && canWrite(c),
 		Rows: l == nil && rec.RowsKey != nil && !rec.Deleted, SQL: out.SQL != nil,
 	}
@@ -194,7 +194,7 @@ func sortRuns(runs []Run) {
 }
 
 // Live returns the caller's queued and running runs, the newest first.
-func (s *Runs) Live(_ context.Context, c *admin.Caller) ([]Run, error) {
+func (s *Runs) Live(ctx context.Context, c *admin.Caller) ([]Run, error) {
 	if !canWrite(c) {
 		if err := c.Need(admin.ScopeRunsRead); err != nil {
 			return nil, err
@@ -202,7 +202,12 @@ func (s *Runs) Live(_ context.Context, c *admin.Caller) ([]Run, error) {
 	}
 	var out []Run
 	for _, r := range s.ownersLive(c.ID) {
-		if l := s.liveRun(r.ID); l != nil && s.access.proofReaches(c, &Record{Target: r.Target, QueryID: queryID(&r)}) {
+		l := s.liveRun(r.ID)
+		if l == nil {
+			continue
+		}
+		st, err := s.access.of(ctx, c, &Record{Target: r.Target, QueryID: queryID(&r), OwnerID: l.rec.OwnerID, ActorID: l.rec.ActorID})
+		if err == nil && st == owner { // not who acts for them, of what is not theirs
 			out = append(out, r)
 		}
 	}

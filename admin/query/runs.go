@@ -72,11 +72,11 @@ func (s *Runs) Run(ctx context.Context) error {
 	}
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	s.setLaunch(func(l *live) {
-		ctx, cancel := context.WithCancelCause(base)
-		l.stop = cancel
+		stopped := context.AfterFunc(base, func() { l.stop(context.Cause(base)) })
 		s.wg.Go(func() { // ends with the run; Run waits
-			defer cancel(nil)
-			s.execute(ctx, l)
+			defer l.stop(nil)
+			defer stopped()
+			s.execute(l.ctx, l)
 		})
 	})
 	close(s.ready)

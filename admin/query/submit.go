@@ -215,6 +215,8 @@ func (s *Runs) prepare(ctx context.Context, tx Tx, c *admin.Caller, req Request)
 		return nil, err
 	}
 	l := &live{src: req.SQL, target: target, plan: plan, principals: c.Principals(), changed: make(chan struct{}), seen: s.now(), keep: req.Keep}
+	// Whoever ends runs knows it as soon as it is admitted, before it begins.
+	l.ctx, l.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := s.record(l, c, &req, ref); err != nil {
 		return nil, err
 	}
