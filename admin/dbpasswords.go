@@ -38,6 +38,11 @@ func (o *Office) AddDBPassword(ctx context.Context, c *Caller, in NewDBPassword)
 	if tool == "" || in.Hours < 1 || in.Hours > maxHours {
 		return Secret{}, nil, invalid("/hours", "A database password is for a tool that you name, and for 1 to %d hours.", maxHours)
 	}
+	for _, s := range []Scope{ScopeRunsWrite, ScopeRunsWriteDML} { // which is what it opens
+		if err := c.Need(s); err != nil {
+			return Secret{}, nil, err
+		}
+	}
 	secret := NewSecret(passwordPrefix + randomText(passwordLength))
 	d := &DBPassword{ID: NewID(PrefixDBPassword), Tool: tool}
 	err = o.change(ctx, c, func(tx Tx) (note, error) {

@@ -53,9 +53,11 @@ func TestLoan(t *testing.T) {
 	_, err = h.ByToken(t.Context(), secret, inside)
 	out(t, "after its time", err)
 	h.clock.advance(2 * time.Hour)
+	h.revoker.took()
 	if err := h.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	h.revoker.wasRevoked(t, "when it is forgotten", lent.ID)
 	if secret, lent, err = h.Lend(t.Context(), loan); err != nil {
 		t.Fatal(err)
 	}

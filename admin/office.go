@@ -129,9 +129,17 @@ func orTaken(err error, format string, args ...any) error {
 // Prune forgets sessions, tokens, passwords and links that ended long ago; the
 // record keeps their story. Call it now and then.
 func (o *Office) Prune(ctx context.Context) error {
-	return o.cfg.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.PruneTokens(ctx, lender, tx.Now().Add(-keepLent)), tx.Prune(ctx, tx.Now().Add(-keepEnded)))
+	var over []string
+	err := o.cfg.Store.Update(ctx, func(tx Tx) (err error) {
+		if over, err = tx.PruneTokens(ctx, lender, tx.Now().Add(-keepLent)); err != nil {
+			return err
+		}
+		return tx.Prune(ctx, tx.Now().Add(-keepEnded))
 	})
+	if err == nil && len(over) > 0 { // nobody finds later what still goes on under them
+		o.settle(ctx, over)
+	}
+	return err
 }
 
 // keepLent is how long after its end a token that was lent can be looked up:

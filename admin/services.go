@@ -98,12 +98,18 @@ func (o *Office) RemoveService(ctx context.Context, c *Caller, id string) error 
 	if err := c.mayAdminister(); err != nil {
 		return err
 	}
+	// Shut out first: what goes on under its login is found by the service, which
+	// is not there any more after the second step.
+	out := true
+	if _, err := o.ChangeService(ctx, c, id, ServiceChange{Disabled: &out}); err != nil {
+		return err
+	}
 	return o.change(ctx, c, func(tx Tx) (note, error) {
 		p, err := principal(ctx, tx, id, KindService)
 		if err != nil {
 			return note{}, err
 		}
-		n := note{kind: audit.KindAdminChange, what: "service " + p.Login, message: "removed", revoked: []string{p.ID}}
+		n := note{kind: audit.KindAdminChange, what: "service " + p.Login, message: "removed"}
 		return n, tx.RemovePrincipal(ctx, id)
 	})
 }

@@ -137,8 +137,9 @@ type ProofsTx interface {
 	// SetSighting keeps the newest for each tool and address, and few a principal.
 	SetSighting(ctx context.Context, s *Sighting) error
 
-	// PruneTokens removes those that somebody made and that expired before a time.
-	PruneTokens(ctx context.Context, by string, before time.Time) error
+	// PruneTokens removes those that somebody made and that expired before a time,
+	// and returns their ids.
+	PruneTokens(ctx context.Context, by string, before time.Time) (ids []string, err error)
 	// Prune removes what ended or expired before a time, and renewals that were
 	// not checked since.
 	Prune(ctx context.Context, before time.Time) error

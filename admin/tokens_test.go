@@ -156,7 +156,7 @@ func TestTokenChildren(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	ana := h.person("ana", admin.RoleMember).Caller
-	secret, parent, err := h.AddToken(t.Context(), ana, admin.NewToken{Name: "x", Days: 2, Scopes: admin.Scopes{admin.ScopeTokens, admin.ScopeRunsRead}})
+	secret, parent, err := h.AddToken(t.Context(), ana, admin.NewToken{Name: "x", Days: 2, Scopes: admin.Scopes{admin.ScopeTokens, admin.ScopeRunsRead, admin.ScopeRunsWrite, admin.ScopeRunsWriteDML}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,9 +164,16 @@ func TestTokenChildren(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = h.AddToken(t.Context(), c, admin.NewToken{Name: "x", Days: 2, Scopes: admin.Scopes{admin.ScopeRunsWrite}})
+	_, _, err = h.AddToken(t.Context(), c, admin.NewToken{Name: "x", Days: 2, Scopes: admin.Scopes{admin.ScopeCatalogRead}})
 	code(t, "more than the parent", err, admin.Forbidden)
-	childSecret, child := h.token(c, "", admin.ScopeTokens)
+	narrow, narrower := h.token(c, "", admin.ScopeTokens)
+	nc, err := h.ByToken(t.Context(), narrow, somewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = h.AddDBPassword(t.Context(), nc, admin.NewDBPassword{Tool: "psql"})
+	code(t, "a password, which runs anything, from one that runs nothing", err, admin.Forbidden)
+	childSecret, child := h.token(c, "", admin.ScopeTokens, admin.ScopeRunsWrite, admin.ScopeRunsWriteDML)
 	if child.Expires.After(parent.Expires) {
 		t.Errorf("the child lives until %v, its parent until %v", child.Expires, parent.Expires)
 	}
@@ -195,7 +202,7 @@ func TestTokenChildren(t *testing.T) {
 	if err := h.RevokeToken(t.Context(), ana, parent.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.revoker.wasRevoked(t, "revoked", parent.ID, child.ID, password.ID)
+	h.revoker.wasRevoked(t, "revoked", parent.ID, child.ID, narrower.ID, password.ID)
 	_, err = h.ByToken(t.Context(), childSecret, somewhere)
 	out(t, "the child", err)
 	if a, err := h.dir.Lookup("ana"); err != nil || len(a.Verifiers) != 0 {

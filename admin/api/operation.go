@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -100,13 +101,29 @@ func (a *API) gate(rt route) func(huma.Context, func(huma.Context)) {
 				f()
 			}
 		}()
+		began := time.Now()
 		if err := a.takeBody(w, r, rt, hc.Operation(), callerOf(ctx)); err != nil {
 			a.refuse(w, r.WithContext(ctx), err)
 			return
 		}
+		if c := callerOf(ctx); c != nil && time.Since(began) > slowBody {
+			now, err := a.again(ctx)
+			if err == nil {
+				err = needAny(now, rt.scopes)
+			}
+			if err != nil {
+				a.refuse(w, r.WithContext(ctx), err)
+				return
+			}
+			ctx = context.WithValue(ctx, callerKey, now)
+		}
 		next(&answer{humaContext: huma.WithContext(hc, ctx)})
 	}
 }
+
+// slowBody is how long a body may take before whoever sends it is looked at
+// again: rights that ended meanwhile have ended for what they ask, too.
+const slowBody = 200 * time.Millisecond
 
 // afterwards calls f when the answer has been written, or never will be.
 func afterwards(ctx context.Context, f func()) {

@@ -254,6 +254,21 @@ func (m *moveTest) restore(file, key string, config []string) {
 	if out, code := command(m.t, append(args, "--key-file", wrong)...); code == 0 || !strings.Contains(out, "restore with the key file of the office that wrote it") {
 		m.t.Errorf("with another key: code %d: %s", code, out)
 	}
+	mine := filepath.Join(other, "office", "key")
+	if text, err := os.ReadFile(config[1]); err == nil && !strings.Contains(string(text), "key_file") {
+		if err := os.MkdirAll(filepath.Dir(mine), 0o700); err != nil {
+			m.t.Fatal(err)
+		}
+		if _, err := secret.New(secret.Config{Path: mine, Create: true}); err != nil { // as a first start leaves it
+			m.t.Fatal(err)
+		}
+		if out, code := command(m.t, append(args, "--key-file", key)...); code == 0 || !strings.Contains(out, "is of another office") {
+			m.t.Errorf("beside another key: code %d: %s", code, out)
+		}
+		if err := os.Remove(mine); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 	out, code := command(m.t, append(args, "--key-file", key)...)
 	if code != 0 || !strings.Contains(out, "1 tokens, 1 database passwords and 3 sessions are good") || !strings.Contains(out, "--revoke-proofs --config "+config[1]+" --state "+other) {
 		m.t.Fatalf("restore: code %d: %s", code, out)

@@ -48,6 +48,23 @@ func TestOfficeCommands(t *testing.T) {
 	if !strings.Contains(list, "cron psql") || strings.Contains(list, secret) {
 		t.Errorf("the list:\n%s", list)
 	}
+	going, err := pgx.Connect(t.Context(), "postgres://mailer:"+secret+"@"+h.door+"/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = going.Close(t.Context()) }()
+	h.employ(t, "loader", "etl", "reader")
+	other := regexp.MustCompile(`lkdb_[0-9A-Z]+`).FindString(h.console("db-password", "add", "psql", "--service", "loader"))
+	removed, err := pgx.Connect(t.Context(), "postgres://loader:"+other+"@"+h.door+"/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = removed.Close(t.Context()) }()
+	h.console("service", "remove", "loader")
+	eventually(t, "the sessions of a removed service end", func() bool { _, err := removed.Exec(t.Context(), "SELECT 1"); return err != nil })
+	if _, err := going.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Errorf("another's session: %v", err)
+	}
 	h.console("db-password", "revoke", id)
 	eventually(t, "the password opens nothing more", func() bool { return comes() != nil })
 	if out, code := command(t, "db-password", "add", "psql", "--state", h.state); code == 0 || !strings.Contains(out, "service") {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,6 +85,9 @@ func (p *officePlaces) restore(ctx context.Context, path string) (_ backup.Manif
 	if err != nil {
 		return backup.Manifest{}, fmt.Errorf("%w (key file %s)", err, p.key)
 	}
+	if err := p.sameKey(vault.KeyIDs()); err != nil {
+		return backup.Manifest{}, err
+	}
 	state, err := p.lock()
 	if err != nil {
 		return backup.Manifest{}, err
@@ -149,6 +153,25 @@ func (p *officePlaces) fill(ctx context.Context, from io.Reader, schema int64, k
 		return m, err
 	}
 	return m, db.Close()
+}
+
+// sameKey refuses when a key of another office lies where the server will look
+// for this one's: it would start, and open nothing.
+func (p *officePlaces) sameKey(want []string) error {
+	own := cmp.Or(p.cfg.KeyFile, filepath.Join(p.home, "key"))
+	if _, err := os.Stat(own); errors.Is(err, os.ErrNotExist) || own == p.key {
+		return nil
+	}
+	there, err := secret.New(secret.Config{Path: own})
+	if err != nil {
+		return fmt.Errorf("%w (key file %s)", err, own)
+	}
+	for _, id := range want {
+		if !slices.Contains(there.KeyIDs(), id) {
+			return fmt.Errorf("the key file %s is of another office, as a server makes it at its first start: move it away, and restore again", own)
+		}
+	}
+	return nil
 }
 
 // keepKey puts the key where a server on this state directory looks for it.

@@ -56,9 +56,17 @@ func (tx peopleTx) SetToken(ctx context.Context, t *admin.Token) error {
 	return tokens.Set(ctx, tx.Tx, t)
 }
 
-func (tx peopleTx) PruneTokens(ctx context.Context, by string, before time.Time) error {
-	_, err := tokens.Remove(ctx, tx.Tx, "by_login = $1 AND expires < $2", by, before.UnixMicro())
-	return err
+func (tx peopleTx) PruneTokens(ctx context.Context, by string, before time.Time) (ids []string, err error) {
+	const over = "by_login = $1 AND expires < $2"
+	all, err := tokens.List(ctx, tx.Tx, "WHERE "+over, by, before.UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		ids = append(ids, all[i].ID)
+	}
+	_, err = tokens.Remove(ctx, tx.Tx, over, by, before.UnixMicro())
+	return ids, err
 }
 
 func (tx peopleTx) DBPassword(ctx context.Context, id string) (*admin.DBPassword, error) {

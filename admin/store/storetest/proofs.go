@@ -196,7 +196,12 @@ func testPrune(t *testing.T, s admin.Store) {
 		if err := tx.AddToken(ctx, stays); err != nil {
 			return err
 		}
-		if err := errors.Join(tx.AddToken(ctx, lent), tx.AddToken(ctx, lentStill), tx.PruneTokens(ctx, "an issuer", at(0))); err != nil {
+		if err := errors.Join(tx.AddToken(ctx, lent), tx.AddToken(ctx, lentStill)); err != nil {
+			return err
+		}
+		pruned, err := tx.PruneTokens(ctx, "an issuer", at(0))
+		same(t, "pruned", pruned, []string{lent.ID})
+		if err != nil {
 			return err
 		}
 		if err := tx.AddSession(ctx, over); err != nil {
