@@ -223,15 +223,18 @@ await step('a version is released to a service, its difference seen', async () =
   assert.equal(await version(), 2)
   await page.reload()
   await owner.button('Versions').click()
+  await page.getByRole('button', { name: /^Version 2.*runs in reporter/ }).waitFor() // what its token was made for
   await page.getByRole('button', { name: /^Version 5/ }).click()
   await owner.button('Release to…').click()
   await page.getByRole('menuitem', { name: 'reporter' }).click()
-  await page.getByText('run version 2 now').waitFor() // what its token was made for
+  await page.getByText('run version 2 now').waitFor()
+  await page.getByText('A release cannot be taken back.').waitFor()
   await page.getByRole('region', { name: 'What changes for the service' }).getByText('order by 1 desc').waitFor()
   await owner.axe('a release')
   await owner.button('Release version 5').click()
   await page.getByText('Version 5 runs in reporter from now on').waitFor()
   await page.getByRole('button', { name: /^Version 5.*runs in reporter/ }).waitFor()
+  assert.equal(await page.getByText('runs in reporter', { exact: true }).count(), 1)
   assert.equal(await version(), 5)
 })
 await step('a lower version is not offered as if it ran then', async () => {
