@@ -58,7 +58,7 @@ names.forEach((title, i) => addQuery({ title, sql: `select * from fact_refund wh
 addQuery({ id: 'q_DRAFT00000000000', draft: true, title: '', sql: "select channel, count(*)\nfrom fact_enroll e\nwhere e.enrolled_at >= :since\ngroup by 1;\n\nselect * from dim_course limit 10;\n", working: { sql: "select channel, count(*)\nfrom fact_enroll e\nwhere e.enrolled_at >= :since\ngroup by 1;\n\nselect * from dim_course limit 10;\n", params: [{ name: 'since', type: 'date', default: '2026-09-01' }], chart: null, at: iso(now() - 60e3) } })
 addQuery({ draft: true, title: 'refund check', sql: 'select * from fact_refund', working: { sql: 'select * from fact_refund', params: [], chart: null, at: iso(now() - 36e5) } })
 
-const tokens = [{ id: newId('k'), name: 'nightly report', scopes: ['runs:read', 'runs:write'], queries: [], created: iso(now() - 9e8), expires_at: iso(now() + 9e9), last_used: iso(now() - 4e6) }]
+const tokens = [{ id: newId('k'), name: 'nightly report', scopes: ['runs:read', 'runs:write'], queries: [], service: null, created: iso(now() - 9e8), expires_at: iso(now() + 9e9), last_used: iso(now() - 4e6) }]
 const passwords = [{ id: newId('d'), tool: 'DBeaver', login: 'ana', created: iso(now() - 9e6), expires_at: iso(now() + 3e7), last_used: iso(now() - 1e6) }]
 const people = [
   { id: me.id, login: 'ana', name: 'Ana Sousa', email: 'ana@example.com', teams: ['growth', 'data-platform'], disabled: false, admin: true, last_seen: iso(now() - 6e4) },
@@ -69,6 +69,7 @@ const teams = [{ id: newId('t'), name: 'growth', members: ['ana', 'bo'] }, { id:
 const services = [{ id: newId('s'), name: 'experiments', team: 'growth', description: 'Reads results of A/B tests' }]
 const grants = [{ id: newId('g'), principal: { id: teams[0].id, name: 'growth', kind: 'team' }, target: 'warehouse', role: 'member', warehouse_login: 'lk_growth' }, { id: newId('g'), principal: { id: me.id, login: 'ana', kind: 'person' }, target: 'warehouse', role: 'admin', warehouse_login: 'lk_admin' }]
 let seen = []
+tokens.push({ id: newId('k'), name: 'weekly mail', scopes: ['queries:run'], queries: [{ id: 'q_DA11Y00000000000', version: 1 }], service: services[0].id, created: iso(now() - 9e8), expires_at: iso(now() + 9e9), last_used: null })
 queries.get('q_DA11Y00000000000').released = [{ service: services[0].id, version: 2, by: 'ana', at: iso(now() - 5e8) }]
 addQuery({ id: 'q_CHART00000000000', title: 'Revenue by channel, charted', sql: sqlDaily, params: [{ name: 'since', type: 'date', default: '2026-08-01' }, { name: 'channel', type: 'text', default: 'mail', choices: ['search', 'direct', 'mail', 'partner'] }], chart: { v: 1, type: 'bar', x: 'channel', y: [{ col: 'revenue', agg: 'sum' }], sort: 'x', nulls: 'gap', limit_series: 20 }, version: 2, last_run: { id: 'r_DA11Y00000000000', state: 'succeeded', at: iso(now() - 7e5) } })
 
@@ -269,7 +270,7 @@ route('POST', '/queries/{id}/runs', (ctx) => { const q = find(queries, ctx.id); 
 route('POST', '/queries/{id}/release', ({ id, body }) => {
   const q = find(queries, id)
   if (!services.some((x) => x.id === body.service)) throw new Refusal(403, 'forbidden', 'Only who holds the service can release a version to it.')
-  q.released = q.released.filter((r) => r.service !== body.service || r.version !== body.version).concat({ service: body.service, version: body.version, by: 'ana', at: iso(now()) })
+  q.released = q.released.filter((r) => r.service !== body.service || r.version !== body.version).concat({ service: body.service, version: body.version, by: 'ana', at: iso(now()) }).sort((a, b) => a.service.localeCompare(b.service) || a.version - b.version)
   return q
 })
 route('PUT', '/queries/{id}/star', ({ id }) => { find(queries, id).starred = true })
@@ -290,7 +291,8 @@ const crud = (path, items, make) => {
   route('POST', path, (ctx) => { ctx.status = 201; const { item, answer } = make(ctx.body); items.unshift(item); return answer })
   route('DELETE', path + '/{id}', ({ id }) => { const i = items.findIndex((x) => x.id === id); if (i < 0) throw missing(); items.splice(i, 1) })
 }
-crud('/tokens', tokens, (b) => { const item = { id: newId('k'), name: b.name, scopes: b.scopes, queries: b.queries ?? [], created: iso(now()), expires_at: iso(now() + b.expires_in_days * 86400e3), last_used: null }; return { item, answer: { token: 'lk_pat_' + randomBytes(20).toString('hex'), item } } })
+route('GET', '/tokens', ({ world, q }) => (world === 'empty' ? { items: [], next: null } : list(tokens.filter((k) => (k.service ?? '') === (q.get('service') ?? '')), q)))
+crud('/tokens', tokens, (b) => { const item = { id: newId('k'), name: b.name, scopes: b.scopes, queries: b.queries ?? [], service: b.service ?? null, created: iso(now()), expires_at: iso(now() + b.expires_in_days * 86400e3), last_used: null }; return { item, answer: { token: 'lk_pat_' + randomBytes(20).toString('hex'), item } } })
 crud('/db-passwords', passwords, (b) => {
   const item = { id: newId('d'), tool: b.tool, login: 'ana', created: iso(now()), expires_at: iso(now() + b.hours * 36e5), last_used: null }
   setTimeout(() => { seen = [{ tool: b.tool, addr: '192.0.2.17', at: iso(now()), name: 'analytics' }]; for (const f of changed) f(null) }, 2500).unref()

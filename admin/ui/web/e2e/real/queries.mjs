@@ -223,15 +223,18 @@ await step('a version is released to a service, its difference seen', async () =
   assert.equal(await version(), 2)
   await page.reload()
   await owner.button('Versions').click()
+  await page.getByRole('button', { name: /^Version 2.*runs in reporter/ }).waitFor() // what its token was made for
   await page.getByRole('button', { name: /^Version 5/ }).click()
   await owner.button('Release to…').click()
   await page.getByRole('menuitem', { name: 'reporter' }).click()
-  await page.getByText('run version 2 now').waitFor() // what its token was made for
+  await page.getByText('run version 2 now').waitFor()
+  await page.getByText('A release cannot be taken back.').waitFor()
   await page.getByRole('region', { name: 'What changes for the service' }).getByText('order by 1 desc').waitFor()
   await owner.axe('a release')
   await owner.button('Release version 5').click()
   await page.getByText('Version 5 runs in reporter from now on').waitFor()
   await page.getByRole('button', { name: /^Version 5.*runs in reporter/ }).waitFor()
+  assert.equal(await page.getByText('runs in reporter', { exact: true }).count(), 1)
   assert.equal(await version(), 5)
 })
 await step('a lower version is not offered as if it ran then', async () => {
@@ -246,5 +249,37 @@ await step('a lower version is not offered as if it ran then', async () => {
   await page.getByRole('menuitem', { name: 'reporter' }).click()
   await page.getByText('Version 5 runs in reporter already, and of several versions the highest runs.').waitFor()
   assert.ok(await owner.button('Release version 4').isDisabled())
+})
+
+/** Presses Run again on the page of a run; the run that begins. */
+const again = async (who, begun) => {
+  assert.equal(begun.body.state, 'succeeded', JSON.stringify(begun.body))
+  await who.page.goto(`${origin}/r/${begun.body.id.slice(2)}`)
+  await who.button('Run again').click()
+  await who.page.waitForURL((u) => u.pathname.startsWith('/r/') && !u.pathname.includes(begun.body.id.slice(2)))
+  return (await who.api('GET', `/runs/r_${/\/r\/([0-9A-Z]{16})/.exec(who.page.url())[1]}`)).body
+}
+await step('a run of a version runs again as that version, with its limit', async () => {
+  const next = await again(owner, await owner.api('POST', `/queries/q_${id}/runs`, { version: 2, limits: { max_rows: 3 }, params: [{ name: 'channel', value: 'web' }] }))
+  assert.deepEqual([next.query.id, next.query.version, next.limits.max_rows, next.params[0].value], [`q_${id}`, 2, 3, 'web'])
+})
+await step('and as its text where the query is no longer open', async () => {
+  const begun = await mate.api('POST', `/queries/q_${id}/runs`, { version: 2, params: [{ name: 'channel', value: 'web' }] })
+  const share = async (team) => {
+    const { body } = await owner.api('GET', `/queries/q_${id}`)
+    assert.equal((await owner.api('PATCH', `/queries/q_${id}`, { team }, { 'If-Match': `"v${body.rev}"` })).status, 200)
+  }
+  await share(null)
+  mate.expected = [404]
+  const next = await again(mate, begun)
+  mate.expected = []
+  assert.deepEqual([next.query, next.sql], [null, begun.body.sql])
+  await share('shop')
+})
+await step('a run of a draft runs again as it was, whatever the draft says by now', async () => {
+  const { body } = await owner.api('POST', '/queries', { sql: "select 'before' as one", draft: true })
+  const begun = await owner.api('POST', `/queries/${body.id}/runs`, {})
+  assert.equal((await owner.api('PATCH', `/queries/${body.id}`, { sql: "select 'after' as one" }, { 'If-Match': `"v${body.rev}"` })).status, 200)
+  assert.equal((await again(owner, begun)).sql, "select 'before' as one")
 })
 await end()

@@ -56,6 +56,20 @@ await step('a run opens in the editor with its list, and runs again with its lim
   await owner.page.getByRole('tab', { name: 'Table' }).waitFor()
 })
 
+await step('a parameter that is an object is shown, opened and run as one', async () => {
+  const { body } = await owner.api('POST', '/runs', { sql: "select :doc ->> 'kind' as kind", params: [{ name: 'doc', type: 'jsonb', value: { kind: 'gift' } }] })
+  assert.equal(body.state, 'succeeded', JSON.stringify(body))
+  await owner.page.goto(`${origin}/r/${body.id.slice(2)}`)
+  await owner.button('Open in editor').waitFor()
+  assert.match(await owner.page.locator('.sql-params').textContent(), /:doc = {"kind":"gift"}/)
+  await owner.button('Open in editor').click()
+  await owner.page.waitForURL(/\/d\//)
+  const draft = (await owner.api('GET', `/queries/q_${/\/d\/([0-9A-Z]{16})/.exec(owner.page.url())[1]}`)).body
+  assert.deepEqual(draft.params[0].default, { kind: 'gift' })
+  await owner.run()
+  await owner.page.getByRole('gridcell', { name: 'gift', exact: true }).waitFor()
+})
+
 await step('a lock that another run holds', async () => {
   const holder = await owner.api('POST', '/runs', { sql: 'begin; lock table shop.big in access exclusive mode; select pg_sleep(63)', multi: true, access: 'read_write', params: [] }, { Prefer: 'respond-async' })
   assert.equal(holder.status, 202, JSON.stringify(holder.body))

@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { toast } from '../parts/toast'
+import { allOf } from './all'
 import { get, send } from './client'
 import { newest } from '../run/shown'
 import type { Completions, List, Me, Run, SessionInfo } from './types'
@@ -17,23 +18,11 @@ export function useItems<T>(key: readonly unknown[], path: string, enabled = tru
   return useQuery({ queryKey: key, enabled, queryFn: async ({ signal }) => itemsOf(await get<List<T> | T[]>(path, { signal })) })
 }
 
-const whole = 10 // pages of 200: more than anybody scrolls through
-
-/** All of a list, page after page, for what one chooses from. */
+/** All of a list, for what one chooses from. */
 export function useAll<T>(key: readonly unknown[], path: string, enabled = true) {
   return useQuery({
     queryKey: [...key, 'all'], enabled,
-    queryFn: async ({ signal }) => {
-      const items: T[] = []
-      let cursor = ''
-      for (let n = 0; n < whole; n++) {
-        const page = await get<List<T>>(path + (path.includes('?') ? '&' : '?') + 'limit=200' + (cursor && `&cursor=${encodeURIComponent(cursor)}`), { signal })
-        items.push(...page.items)
-        if (!page.next) break
-        cursor = page.next
-      }
-      return items
-    },
+    queryFn: ({ signal }) => allOf<T>((search) => get<List<T>>(path + (path.includes('?') ? '&' : '?') + search, { signal })),
   })
 }
 

@@ -92,7 +92,7 @@ function SqlFold({ run, open }: { run: Run; open: boolean }) {
         <CopyButton text={run.sql} />
       </div>
       {run.params.length > 0 && (
-        <p className="sql-params">{t.run.params} {run.params.map((p) => <code key={p.name}>:{p.name} = {p.value === null ? t.grid.null : Array.isArray(p.value) ? JSON.stringify(p.value) : String(p.value)} <span className="faint">{p.type}</span></code>)}</p>
+        <p className="sql-params">{t.run.params} {run.params.map((p) => <code key={p.name}>:{p.name} = {p.value === null ? t.grid.null : typeof p.value === 'object' ? JSON.stringify(p.value) : String(p.value)} <span className="faint">{p.type}</span></code>)}</p>
       )}
     </details>
   )

@@ -1,18 +1,33 @@
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation, useQueries, useQuery } from '@tanstack/react-query'
 import { Rocket } from 'lucide-react'
 import { useMemo, useState } from 'react'
-import { get, send } from '../api/client'
-import { itemsOf, useAll, useItems } from '../api/hooks'
+import { get, query as search, send } from '../api/client'
+import { itemsOf, useAll } from '../api/hooks'
 import type { ChartSpec, List, Query, QueryVersion, Service, Token } from '../api/types'
 import { Badge, Button, cx, Empty, Failure, Loading, Menu, Modal, Time } from '../parts'
 import { toast } from '../parts/toast'
 import { diffLines } from '../sql/diff'
 import { t } from '../strings'
-import { releasedTo, standing, type Standing } from './release'
+import { servicesOn, standing, type Standing } from './release'
 
 interface Props { open: boolean; onOpen: (open: boolean) => void; query: Query; now: () => Whole; canEdit: boolean; onRestore: (v: QueryVersion) => void; onReleased: (q: Query) => void }
 
 interface Whole { sql: string; params: QueryVersion['params']; chart: ChartSpec | null }
+
+const asked = 30 // an admin holds all services; most people hold a few
+
+/** The tokens of the services that one holds, as far as they came: what they were made for counts beside what was released. */
+function useTokens(services: readonly Service[], query: Query, open: boolean): ReadonlyMap<string, Token[]> {
+  const released = (s: Service) => Number(query.released.some((r) => r.service === s.id))
+  const first = [...services].sort((a, b) => released(b) - released(a)).slice(0, asked)
+  const answers = useQueries({ queries: first.map((s) => ({ ...tokensOf(s.id), enabled: open })) })
+  return new Map(first.flatMap((s, i) => { const data = answers[i]?.data; return data ? [[s.id, data] as const] : [] }))
+}
+
+const tokensOf = (service: string) => ({
+  queryKey: ['tokens', service],
+  queryFn: async ({ signal }: { signal: AbortSignal }) => itemsOf(await get<List<Token>>('/tokens' + search({ service }), { signal })),
+})
 
 /** What was saved, which service runs which of it, and the way back or into a service. */
 export function Versions({ open, onOpen, query, now, canEdit, onRestore, onReleased }: Props) {
@@ -21,8 +36,8 @@ export function Versions({ open, onOpen, query, now, canEdit, onRestore, onRelea
   const services = useAll<Service>(['services', 'held'], '/services', open)
   const [chosen, setChosen] = useState<number | null>(null)
   const [service, setService] = useState<Service | null>(null)
-  // What they were made for counts beside what was released.
-  const tokens = useItems<Token>(['tokens', service?.id], `/tokens?service=${service?.id}`, open && service !== null)
+  const seen = useTokens(services.data ?? [], query, open)
+  const tokens = useQuery({ ...tokensOf(service?.id ?? ''), enabled: open && service !== null })
   const version = list.data?.find((v) => v.version === chosen) ?? list.data?.[0]
   const nameOf = (id: string) => services.data?.find((s) => s.id === id)?.name ?? id
   const release = useMutation({
@@ -51,7 +66,7 @@ export function Versions({ open, onOpen, query, now, canEdit, onRestore, onRelea
                   <button type="button" className={cx('version', v === version && 'on')} aria-pressed={v === version} onClick={() => setChosen(v.version)}>
                     <b>{t.query.version(v.version)}</b>
                     <span className="faint">{typeof v.by === 'string' ? v.by : v.by.name || v.by.login} · <Time at={v.at} /></span>
-                    {query.released.filter((r) => r.version === v.version && r.version === releasedTo(query, r.service)).map((r) => <Badge key={r.service} tone="good" title={t.query.releasedBy(r.by)} icon={<Rocket size={11} aria-hidden="true" />}>{t.query.released(nameOf(r.service))}</Badge>)}
+                    {servicesOn(query, seen, v.version).map((s) => <Badge key={s} tone="good" title={whyOf(query, s, v.version)} icon={<Rocket size={11} aria-hidden="true" />}>{t.query.released(nameOf(s))}</Badge>)}
                   </button>
                 </li>
               ))}
@@ -73,6 +88,11 @@ export function Versions({ open, onOpen, query, now, canEdit, onRestore, onRelea
   )
 }
 
+function whyOf(query: Query, service: string, version: number): string {
+  const release = query.released.find((r) => r.service === service && r.version === version)
+  return release ? t.query.releasedBy(release.by) : t.query.releasedToken
+}
+
 /** What would change for the service, and the question whether it shall. */
 function Release({ version, versions, is, service, busy, onBack, onYes }: { version: QueryVersion; versions: QueryVersion[]; is: Standing; service: Service; busy: boolean; onBack: () => void; onYes: () => void }) {
   const from = versions.find((v) => v.version === (is.effect ? is.from : is.now))
@@ -80,6 +100,7 @@ function Release({ version, versions, is, service, busy, onBack, onYes }: { vers
     <>
       <p className="modal-lead">{leadOf(version.version, is, service.name)}</p>
       <Diff before={from ? wholeOf(from) : ''} after={wholeOf(version)} label={t.query.releaseDiff} />
+      {is.effect && <p className="hint">{t.query.releaseFinal}</p>}
       <footer className="modal-foot">
         <Button onClick={onBack}>{t.cancel}</Button>
         <Button look="primary" disabled={busy || !is.effect} icon={<Rocket size={14} aria-hidden="true" />} onClick={onYes}>{t.query.release(version.version)}</Button>

@@ -3,11 +3,12 @@ import { useNavigate } from '@tanstack/react-router'
 import { Download, Ellipsis, Link2, Pin, PinOff, RotateCw, SquarePen, Trash2, UserPlus, X } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { apiUrl, get, Problem, query, send } from '../api/client'
-import type { List, Query, Run, Viewer } from '../api/types'
+import type { List, Query, QueryVersion, Run, Viewer } from '../api/types'
 import { pageUrl, short } from '../base'
 import { Button, Confirm, copyText, Empty, Failure, Input, Loading, Menu, Modal } from '../parts'
 import { toast } from '../parts/toast'
 import { t } from '../strings'
+import { whatAgain } from './again'
 import { finished } from './shown'
 
 export function CopyLink({ run, search = '' }: { run: Run; search?: string }) {
@@ -41,18 +42,21 @@ export function DownloadMenu({ run, statement }: { run: Run; statement: number }
   )
 }
 
-/** Begins the same run once more: the same version of the same query, or its text where that is no longer open. */
-async function begin(run: Run): Promise<Run> {
-  const start = (what: object) => send<Run>('POST', '/runs', {
-    ...what, target: run.target, params: run.params, access: run.access, multi: run.multi, urgency: 'interactive', limits: run.limits, on_limit: 'truncate', title: run.title,
-  }, { Prefer: 'wait=1' })
-  if (!run.query) return start({ sql: run.sql })
+/** The version that a run was of; null: of none, or it is not open any more. */
+async function versionOf(run: Run): Promise<QueryVersion | null> {
+  if (!run.query) return null
   try {
-    return await start({ query: { id: run.query.id, version: run.query.version } })
+    return await get<QueryVersion>(`/queries/${run.query.id}/versions/${run.query.version}`)
   } catch (err) {
-    if (err instanceof Problem && (err.status === 404 || err.status === 403)) return start({ sql: run.sql })
+    if (err instanceof Problem && (err.status === 404 || err.status === 403)) return null
     throw err
   }
+}
+
+async function begin(run: Run): Promise<Run> {
+  return send<Run>('POST', '/runs', {
+    ...whatAgain(run, await versionOf(run)), target: run.target, params: run.params, access: run.access, multi: run.multi, urgency: 'interactive', limits: run.limits, on_limit: 'truncate', title: run.title,
+  }, { Prefer: 'wait=1' })
 }
 
 /** Runs the same statement once more, as it was. */
