@@ -101,12 +101,12 @@ func (a *API) gate(rt route) func(huma.Context, func(huma.Context)) {
 				f()
 			}
 		}()
-		began := time.Now()
+		began := a.cfg.Now()
 		if err := a.takeBody(w, r, rt, hc.Operation(), callerOf(ctx)); err != nil {
 			a.refuse(w, r.WithContext(ctx), err)
 			return
 		}
-		if c := callerOf(ctx); c != nil && time.Since(began) > slowBody {
+		if c := callerOf(ctx); c != nil && a.cfg.Now().Sub(began) > slowBody {
 			now, err := a.again(ctx)
 			if err == nil {
 				err = needAny(now, rt.scopes)
