@@ -326,6 +326,52 @@ func TestLibrary(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) { testLibrary(t, buildOnPostgres(t)) })
 }
 
+// A page of long queries ends early, and the next goes on where it ended.
+func TestLongQueriesInPages(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{})
+	long := "select '" + strings.Repeat("x", 1<<20-20) + "'"
+	for range 20 {
+		must(t, must1(h.library.Create(t.Context(), h.ann, query.NewSaved{Title: "long", SQL: long})), nil)
+	}
+	seen := map[string]bool{}
+	pages := 0
+	for cursor := ""; ; pages++ {
+		page, err := h.library.List(t.Context(), h.ann, query.SavedFilter{Limit: 200, Cursor: cursor})
+		if err != nil || len(page.Items) == 0 || len(page.Items) > 9 {
+			t.Fatalf("%d in a page, %v", len(page.Items), err)
+		}
+		for _, q := range page.Items {
+			if seen[q.ID] || q.SQL != long {
+				t.Errorf("%s again, or cut", q.ID)
+			}
+			seen[q.ID] = true
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if len(seen) != 20 || pages != 2 {
+		t.Errorf("%d in %d pages", len(seen), pages+1)
+	}
+	for _, limit := range []int{1, 7, 16, 17, 20} {
+		n := 0
+		for cursor := ""; ; {
+			page, err := h.library.List(t.Context(), h.ann, query.SavedFilter{Limit: limit, Cursor: cursor})
+			if err != nil || len(page.Items) > limit {
+				t.Fatalf("%d of %d, %v", len(page.Items), limit, err)
+			}
+			n += len(page.Items)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if n != 20 {
+			t.Errorf("%d by %d", n, limit)
+		}
+	}
+}
+
 // One owner's queries and their text are bounded; others' are not counted.
 func TestLibraryIsBounded(t *testing.T) {
 	t.Parallel()

@@ -168,34 +168,61 @@ func (l *Library) List(ctx context.Context, c *admin.Caller, f SavedFilter) (Sav
 		return SavedPage{}, err
 	}
 	rf := SavedRecordFilter{
-		ReaderID: c.ID, Teams: c.Teams, Mine: f.Mine, Team: f.Team, MyTeams: f.MyTeams, Starred: f.Starred, Tag: f.Tag, Draft: f.Draft, Text: f.Text, Limit: limit + 1,
+		ReaderID: c.ID, Teams: c.Teams, Mine: f.Mine, Team: f.Team, MyTeams: f.MyTeams, Starred: f.Starred, Tag: f.Tag, Draft: f.Draft, Text: f.Text,
 	}
 	if rf.BeforeRev, rf.BeforeID, err = readCursor(f.Cursor); err != nil {
 		return SavedPage{}, err
 	}
 	page := SavedPage{Items: []Saved{}}
-	err = l.cfg.Store.View(ctx, func(tx Tx) error {
-		records, err := tx.SavedBy(ctx, rf)
+	err = l.cfg.Store.View(ctx, func(tx Tx) error { return l.fill(ctx, tx, c, &page, rf, limit) })
+	return page, err
+}
+
+const (
+	listedAtOnce = 16      // records read at once; each holds its text, and that of a draft again
+	listedChars  = 8 << 20 // of text in one page, which ends there
+)
+
+// fill reads a page's records, few at a time: many of them may be long.
+func (l *Library) fill(ctx context.Context, tx Tx, c *admin.Caller, page *SavedPage, f SavedRecordFilter, limit int) error {
+	for seen, chars := 0, 0; ; {
+		f.Limit = min(listedAtOnce, limit-seen) + 1
+		records, err := tx.SavedBy(ctx, f)
 		if err != nil {
 			return fmt.Errorf("list saved queries: %w", err)
 		}
-		if len(records) > limit {
-			records = records[:limit]
-			page.Next = writeCursor(records[limit-1].Updated, records[limit-1].ID)
+		more := len(records) == f.Limit
+		if more {
+			records = records[:f.Limit-1]
 		}
 		for i := range records {
-			if !mayRead(c, &records[i]) { // a token bound to some
-				continue
+			r := &records[i]
+			seen, chars = seen+1, chars+r.chars()
+			f.BeforeRev, f.BeforeID = r.Updated, r.ID
+			if mayRead(c, r) { // else a token bound to some
+				item, err := l.view(ctx, tx, c, r)
+				if err != nil {
+					return err
+				}
+				page.Items = append(page.Items, item)
 			}
-			item, err := l.view(ctx, tx, c, &records[i])
-			if err != nil {
-				return err
+			if last := i == len(records)-1; (seen == limit || chars >= listedChars) && (more || !last) {
+				page.Next = writeCursor(r.Updated, r.ID)
+				return nil
 			}
-			page.Items = append(page.Items, item)
 		}
-		return nil
-	})
-	return page, err
+		if !more {
+			return nil
+		}
+	}
+}
+
+func (r *SavedRecord) chars() int {
+	n := len(r.SQL)
+	if r.Working != nil {
+		n += len(r.Working.SQL)
+	}
+	return n
 }
 
 // Create saves a query or a draft.
