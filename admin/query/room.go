@@ -152,7 +152,9 @@ func (w *roomyWriter) ask() error {
 	all, taken := w.s.cfg.Bounds.TotalBytes, w.s.taken()
 	var kept int64
 	err := w.s.raw.View(w.ctx, func(tx Tx) error {
-		if err := w.s.fits(w.ctx, tx, w.l.rec.OwnerID, w.before+w.size); err != nil || all == 0 {
+		// All that runs of theirs write at once counts, or the room for it would be
+		// made from what others keep.
+		if err := w.s.fits(w.ctx, tx, w.l.rec.OwnerID, max(w.before+w.size, w.s.takenBy(w.l.rec.OwnerID))); err != nil || all == 0 {
 			return err
 		}
 		var err error
@@ -212,6 +214,18 @@ func (s *Runs) taken() (sum int64) {
 	defer s.mu.Unlock()
 	for _, l := range s.live {
 		sum += l.taken.Load()
+	}
+	return sum
+}
+
+// takenBy sums what live runs of one owner have written.
+func (s *Runs) takenBy(owner string) (sum int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.live {
+		if l.rec.OwnerID == owner {
+			sum += l.taken.Load()
+		}
 	}
 	return sum
 }

@@ -246,3 +246,27 @@ func TestChangesAreRecorded(t *testing.T) {
 		t.Errorf("recorded (-want +got):\n%s", diff)
 	}
 }
+
+// What runs of one person write at once counts against their bound, before room
+// is made from what others keep.
+func TestLiveRunsTakeNobodysRoom(t *testing.T) {
+	t.Parallel()
+	h := build(t, policy.Source{}, func(c *query.Config) { c.Bounds.TotalBytes, c.Bounds.EachBytes = 10<<20, 3<<20 })
+	noise := func(mb int) string {
+		return fmt.Sprintf("SELECT md5(random()::text || g) || md5(random()::text) FROM generate_series(1, %d) g", mb*20000)
+	}
+	ann := h.run(h.ann, query.Request{SQL: noise(1)})
+	var runs []query.Run
+	for range 8 { // each below bob's bound; all of them far above it, and above that of all
+		runs = append(runs, h.submit(h.bob, query.Request{SQL: noise(3) + " UNION ALL SELECT pg_sleep(1)::text", Keep: true}))
+	}
+	failed := 0
+	for _, run := range runs {
+		if got := h.end(h.bob, run.ID); got.State == query.StateFailed {
+			failed++
+		}
+	}
+	if got, err := h.runs.Get(t.Context(), h.ann, ann.ID); err != nil || got.RowsExpired || failed < 4 {
+		t.Errorf("%d of bob's failed; ann's rows are gone: %v, %v", failed, got.RowsExpired, err)
+	}
+}
