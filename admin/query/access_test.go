@@ -3,12 +3,14 @@ package query_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/query"
+	"github.com/lockkeeper/lockkeeper/audit"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/proxy/proxytest"
 )
@@ -438,6 +440,14 @@ func testLibrary(t *testing.T, h *house) {
 		t.Errorf("without a version: %v", err)
 	}
 	q = must(t, must1(lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{Team: &everyone})), nil)
+	if told := h.journal.of(audit.KindShare, ""); len(told) != 1 || told[0].What != "share query" || told[0].Grantee != "team:everyone" || told[0].Reason != q.ID {
+		t.Errorf("recorded %+v", told)
+	}
+	h.journal.broken(errors.New("disk full"))
+	if _, err := lib.Update(ctx, h.ann, q.ID, q.Rev, query.SavedChange{Team: &team}); slug(err) != "audit-unavailable" {
+		t.Errorf("shared without a record: %v", err)
+	}
+	h.journal.broken(nil)
 	if _, err := lib.Update(ctx, h.ann, q.ID, 1, query.SavedChange{Team: &team}); slug(err) != "version-conflict" {
 		t.Errorf("stale: %v", err)
 	}

@@ -249,6 +249,9 @@ func (l *Library) add(ctx context.Context, c *admin.Caller, r *SavedRecord) (out
 		if err := l.room(ctx, tx, c, r.OwnerID, 1); err != nil {
 			return err
 		}
+		if err := l.shared(ctx, c, r, ""); err != nil {
+			return err
+		}
 		if err := tx.AddSaved(ctx, r); err != nil {
 			return fmt.Errorf("save the query: %w", err)
 		}
@@ -259,6 +262,28 @@ func (l *Library) add(ctx context.Context, c *admin.Caller, r *SavedRecord) (out
 		return err
 	})
 	return out, err
+}
+
+// shared records that a query is open to other people than before.
+func (l *Library) shared(ctx context.Context, c *admin.Caller, r *SavedRecord, before string) error {
+	if r.Team == before {
+		return nil
+	}
+	e := c.Entry(audit.KindShare)
+	e.What, e.Grantee, e.Reason = "share query", "team:"+r.Team, r.ID
+	if r.Team == "" {
+		e.What, e.Grantee = "unshare query", "team:"+before
+	}
+	return l.record(ctx, &e)
+}
+
+func (l *Library) record(ctx context.Context, e *audit.Event) error {
+	if err := l.cfg.Journal.Record(ctx, e); err != nil {
+		out := admin.Errorf(admin.Unavailable, "audit-unavailable", "The record is unavailable, so nothing was done. Try again in a moment.")
+		out.Err = err
+		return out
+	}
+	return nil
 }
 
 // room refuses more queries, or text, than one owner may keep: a program that
@@ -436,6 +461,9 @@ func (l *Library) change(ctx context.Context, tx Tx, c *admin.Caller, r *SavedRe
 			return fmt.Errorf("save its version: %w", err)
 		}
 	}
+	if err := l.shared(ctx, c, r, before.Team); err != nil {
+		return err
+	}
 	if err := tx.SetSaved(ctx, r); err != nil {
 		return fmt.Errorf("save the query: %w", err)
 	}
@@ -499,10 +527,8 @@ func (l *Library) Delete(ctx context.Context, c *admin.Caller, id string) error 
 		}
 		e := c.Entry(audit.KindAdminChange)
 		e.What, e.Reason = "delete query", id
-		if err := l.cfg.Journal.Record(ctx, &e); err != nil {
-			out := admin.Errorf(admin.Unavailable, "audit-unavailable", "The record is unavailable, so nothing was done. Try again in a moment.")
-			out.Err = err
-			return out
+		if err := l.record(ctx, &e); err != nil {
+			return err
 		}
 		return tx.RemoveSaved(ctx, id)
 	})
@@ -630,10 +656,8 @@ func (l *Library) Release(ctx context.Context, c *admin.Caller, id string, versi
 		}
 		e := c.Entry(audit.KindAdminChange)
 		e.What, e.Grantee, e.Reason = "release query", "service:"+service, id+" version "+strconv.Itoa(version)
-		if err := l.cfg.Journal.Record(ctx, &e); err != nil {
-			out := admin.Errorf(admin.Unavailable, "audit-unavailable", "The record is unavailable, so nothing was done. Try again in a moment.")
-			out.Err = err
-			return out
+		if err := l.record(ctx, &e); err != nil {
+			return err
 		}
 		if err := tx.PutRelease(ctx, &ReleaseRecord{QueryID: id, Released: Released{Service: service, Version: version, By: c.Login, At: l.now()}}); err != nil {
 			return fmt.Errorf("keep the release: %w", err)
