@@ -240,6 +240,7 @@ func (o *Office) People(ctx context.Context, c *Caller, page Page) ([]Person, er
 	if err != nil {
 		return nil, err
 	}
+	f.Emails = c.MayAdminister() // to others they are not shown, and not by guesses either
 	var out []Person
 	err = o.view(ctx, func(tx Tx) error {
 		ps, err := tx.Principals(ctx, f)

@@ -79,7 +79,8 @@ type PeopleTx interface {
 // PrincipalFilter picks principals.
 type PrincipalFilter struct {
 	Kind   Kind   // empty: all
-	Search string // in login, name, email
+	Search string // in login and name, and …
+	Emails bool   // … in e-mail addresses
 	TeamID string // services that the team holds
 	After  string // logins beyond this one
 	Limit  int    // 0: all

@@ -11,6 +11,9 @@ import (
 // maxTeam bounds a team's name, in bytes.
 const maxTeam = 63
 
+// everyone can be shared with as if it were a team.
+const everyone = "everyone"
+
 // cleanTeam checks a team's name: policy and scopes name it, so it has no space.
 func cleanTeam(s string) (string, error) {
 	s = strings.TrimSpace(s)
@@ -18,6 +21,9 @@ func cleanTeam(s string) (string, error) {
 		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 		return !plain && !strings.ContainsRune(loginMarks+"/:", r)
 	})
+	if strings.EqualFold(s, everyone) {
+		return "", invalid("/name", "%q are all people; a team cannot be called so.", everyone)
+	}
 	if !ok {
 		return "", invalid("/name", "A team's name has 1 to %d letters, digits and %s.", maxTeam, loginMarks+"/:")
 	}

@@ -77,7 +77,7 @@ func (a *API) exportAs(name string) func(context.Context, *admin.Caller, *export
 // the connection, so that nobody takes a part for the whole.
 func (a *API) send(ctx context.Context, hc huma.Context, x *query.Export, has string, more map[string]string) {
 	defer func() { _ = x.Close() }() // it was only read
-	_, w := humago.Unwrap(hc)
+	r, w := humago.Unwrap(hc)
 	h := w.Header()
 	resultPolicy(h)
 	tag := quoted(x.ETag)
@@ -95,6 +95,9 @@ func (a *API) send(ctx context.Context, hc huma.Context, x *query.Export, has st
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": x.Filename}))
 	if x.Truncated != nil {
 		h.Set("Lockkeeper-Truncated", x.Truncated.By)
+	}
+	if r.Method == http.MethodHead { // nobody would take what is rendered
+		return
 	}
 	out := &heeding{w: w, ctx: ctx}
 	if err := x.Write(ctx, out); err != nil {

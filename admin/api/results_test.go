@@ -92,6 +92,12 @@ func TestWhoHasItMayBeToldSo(t *testing.T) {
 	if text.res.Header.Get("ETag") == json.res.Header.Get("ETag") {
 		t.Error("two forms have one tag")
 	}
+	for _, name := range []string{"csv", "parquet"} {
+		a := h.root.call("HEAD", "/runs/"+id+"/result."+name, nil).want(200)
+		if a.res.Header.Get("ETag") == "" || !strings.Contains(a.res.Header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("HEAD of %s: %v", name, a.res.Header)
+		}
+	}
 	if c := h.root.call("GET", "/runs/"+id, nil).want(200).res.Header.Get("Cache-Control"); c != "no-store" {
 		t.Errorf("a run: %q", c)
 	}

@@ -81,8 +81,8 @@ func (tx peopleTx) Principals(ctx context.Context, f admin.PrincipalFilter) ([]a
 		limit = unlimited
 	}
 	return principals.List(ctx, tx.Tx, `WHERE login > $1 AND ($2 = '' OR kind = $2) AND ($3 = '' OR team_id = $3)
-		AND ($4 = '' OR login LIKE $4 ESCAPE '!' OR lower(name) LIKE $4 ESCAPE '!' OR lower(email) LIKE $4 ESCAPE '!')
-		ORDER BY login LIMIT $5`, f.After, string(f.Kind), f.TeamID, Contains(f.Search), limit)
+		AND ($4 = '' OR login LIKE $4 ESCAPE '!' OR lower(name) LIKE $4 ESCAPE '!' OR CAST($6 AS BIGINT) = 1 AND lower(email) LIKE $4 ESCAPE '!')
+		ORDER BY login LIMIT $5`, f.After, string(f.Kind), f.TeamID, Contains(f.Search), limit, number(f.Emails))
 }
 
 // Contains returns the pattern for LIKE … ESCAPE '!' that finds a text in

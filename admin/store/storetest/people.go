@@ -54,7 +54,8 @@ func testSearch(t *testing.T, s admin.Store) {
 		{admin.PrincipalFilter{Search: "B%"}, []string{"bob%"}},
 		{admin.PrincipalFilter{Search: "!"}, []string{"a!"}},
 		{admin.PrincipalFilter{Search: "ANALYST"}, []string{"zoe"}},
-		{admin.PrincipalFilter{Search: "example.org"}, []string{"zoe"}},
+		{admin.PrincipalFilter{Search: "example.org"}, nil},
+		{admin.PrincipalFilter{Search: "example.org", Emails: true}, []string{"zoe"}},
 		{admin.PrincipalFilter{TeamID: "t_none"}, nil},
 	} {
 		view(t, s, func(ctx context.Context, tx admin.Tx) error {
