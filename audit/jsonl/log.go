@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -222,7 +223,9 @@ func (l *Log) Close() error {
 		}
 		errs = append(errs, l.file.Close())
 	}
-	errs = append(errs, l.lock.Close())
+	// Given back by name: closing alone does not while a process that was just
+	// forked still has a copy.
+	errs = append(errs, syscall.Flock(int(l.lock.Fd()), syscall.LOCK_UN), l.lock.Close())
 	l.lock, l.file = nil, nil
 	return errors.Join(errs...)
 }
