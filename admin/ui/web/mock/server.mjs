@@ -133,9 +133,10 @@ route('POST', '/runs', (ctx) => {
   const q = find(queries, pick.id)
   return start(ctx, { ...ctx.body, sql: versions.get(q.id).find((v) => v.version === pick.version)?.sql ?? q.sql, query: { ...pick, title: q.title } })
 })
+const newestRuns = () => [...runs.values()].sort((a, b) => (a.times.submitted < b.times.submitted ? 1 : -1))
 route('GET', '/runs', ({ q, world }) => {
   if (world === 'empty') return { items: [], next: null }
-  let items = [...runs.values()].sort((a, b) => (a.times.submitted < b.times.submitted ? 1 : -1))
+  let items = newestRuns()
   if (q.get('submitter') === 'me') items = items.filter((r) => r.submitter.login === 'ana')
   if (q.get('state')) items = items.filter((r) => r.state === q.get('state'))
   if (q.get('query')) items = items.filter((r) => r.query?.id === q.get('query'))
@@ -234,13 +235,13 @@ route('POST', '/explain', ({ body }) => {
 const etag = (ctx, q) => { ctx.res.setHeader('ETag', `"v${q.rev}"`); return q }
 route('GET', '/queries', ({ q, world }) => {
   if (world === 'empty') return { items: [], next: null }
-  let items = [...queries.values()].filter((x) => x.draft === (q.get('draft') === 'true'))
-  if (q.get('mine')) items = items.filter((x) => x.owner.login === 'ana')
-  if (q.get('starred')) items = items.filter((x) => x.starred)
-  if (q.get('team')) items = items.filter((x) => x.team === q.get('team'))
-  if (q.get('my_teams') === 'true') items = items.filter((x) => me.teams.includes(x.team))
-  if (q.get('tag')) items = items.filter((x) => x.tags.includes(q.get('tag')))
-  if (q.get('q')) items = items.filter((x) => (x.title + x.sql + x.owner.name).toLowerCase().includes(q.get('q').toLowerCase()))
+  const on = (name) => q.get(name) === 'true'
+  const words = (x) => [x.title, x.description, x.sql, x.owner.login, x.owner.name, ...x.tags].join('\n').toLowerCase()
+  const items = [...queries.values()].filter((x) =>
+    (!q.get('draft') || x.draft === on('draft')) && (!on('mine') || x.owner.id === me.id) && (!on('starred') || x.starred) &&
+    (!q.get('team') || x.team === q.get('team')) && (!on('my_teams') || me.teams.includes(x.team)) &&
+    (!q.get('tag') || x.tags.includes(q.get('tag'))) && words(x).includes((q.get('q') ?? '').toLowerCase()),
+  ).sort((a, b) => b.updated.localeCompare(a.updated))
   return list(items, q)
 })
 route('POST', '/queries', (ctx) => { ctx.status = 201; const b = ctx.body; return etag(ctx, addQuery({ ...b, created: iso(now()), updated: iso(now()), working: null })) })
@@ -272,6 +273,13 @@ route('POST', '/queries/{id}/release', ({ id, body }) => {
   if (!services.some((x) => x.id === body.service)) throw new Refusal(403, 'forbidden', 'Only who holds the service can release a version to it.')
   q.released = q.released.filter((r) => r.service !== body.service || r.version !== body.version).concat({ service: body.service, version: body.version, by: 'ana', at: iso(now()) }).sort((a, b) => a.service.localeCompare(b.service) || a.version - b.version)
   return q
+})
+route('GET', '/queries/{id}/latest', (ctx) => {
+  find(queries, ctx.id)
+  const run = newestRuns().find((r) => r.query?.id === ctx.id && r.state === 'succeeded' && !r.deleted)
+  if (!run) throw missing()
+  ctx.status = 303
+  ctx.res.setHeader('Location', `/api/v1/runs/${run.id}`)
 })
 route('PUT', '/queries/{id}/star', ({ id }) => { find(queries, id).starred = true })
 route('DELETE', '/queries/{id}/star', ({ id }) => { find(queries, id).starred = false })
@@ -352,7 +360,7 @@ async function api(req, res, url, world) {
   hit.r.names.forEach((n, i) => { ctx[n] = decodeURIComponent(hit.m[i + 1]) })
   const answer = await hit.r.handler(ctx)
   if (answer === 'sent') return
-  if (ctx.status === 304) return res.writeHead(304).end()
+  if ([303, 304].includes(ctx.status)) return res.writeHead(ctx.status).end()
   if (answer === undefined) return res.writeHead(204).end()
   const text = JSON.stringify(answer)
   res.setHeader('Content-Type', 'application/json')
