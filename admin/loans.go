@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/audit"
@@ -76,8 +75,7 @@ func lendable(ctx context.Context, tx Tx, in *Loan) (*Token, *Principal, error) 
 		return nil, nil, ErrAbsent
 	}
 	all, err := tx.TokensMadeWith(ctx, own.ID)
-	all = slices.DeleteFunc(all, func(t Token) bool { return !t.Live(tx.Now()) })
-	if err == nil && len(all) >= maxLent {
+	if err == nil && len(onlyLive(all, tx.Now())) >= maxLent {
 		err = Errorf(Quota, "quota-exceeded", "This token is lent to %d machines at once, the most there may be. Wait until one of theirs has expired.", maxLent)
 	}
 	return own, holder, err

@@ -11,8 +11,8 @@ import (
 // maxTeam bounds a team's name, in bytes.
 const maxTeam = 63
 
-// everyone can be shared with as if it were a team.
-const everyone = "everyone"
+// Everyone can be shared with as if it were a team: all who may sign in.
+const Everyone = "everyone"
 
 // cleanTeam checks a team's name: policy and scopes name it, so it has no space.
 func cleanTeam(s string) (string, error) {
@@ -21,8 +21,8 @@ func cleanTeam(s string) (string, error) {
 		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 		return !plain && !strings.ContainsRune(loginMarks+"/:", r)
 	})
-	if strings.EqualFold(s, everyone) {
-		return "", invalid("/name", "%q are all people; a team cannot be called so.", everyone)
+	if strings.EqualFold(s, Everyone) {
+		return "", invalid("/name", "%q are all people; a team cannot be called so.", Everyone)
 	}
 	if !ok {
 		return "", invalid("/name", "A team's name has 1 to %d letters, digits and %s.", maxTeam, loginMarks+"/:")

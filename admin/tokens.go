@@ -231,7 +231,11 @@ func (c *Caller) lifetime(ctx context.Context, tx Tx, until time.Time) (expires 
 
 func liveTokens(ctx context.Context, tx Tx, holderID string) ([]Token, error) {
 	all, err := tx.Tokens(ctx, holderID)
-	return slices.DeleteFunc(all, func(t Token) bool { return !t.Live(tx.Now()) }), err
+	return onlyLive(all, tx.Now()), err
+}
+
+func onlyLive(all []Token, now time.Time) []Token {
+	return slices.DeleteFunc(all, func(t Token) bool { return !t.Live(now) })
 }
 
 // Tokens lists the live tokens of the caller, or of a service they hold.

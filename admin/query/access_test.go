@@ -388,7 +388,7 @@ func testLibraryIsBounded(t *testing.T, h *house) {
 	create := func(c *admin.Caller, sql string) (query.Saved, error) {
 		return lib.Create(ctx, c, query.NewSaved{Title: "q", SQL: sql})
 	}
-	everyone := query.Everyone
+	everyone := admin.Everyone
 	first := must(t, must1(create(h.ann, "select 1")), nil)
 	first = must(t, must1(lib.Update(ctx, h.ann, first.ID, first.Rev, query.SavedChange{Team: &everyone})), nil)
 	for range 2 {
@@ -425,7 +425,7 @@ func testLibraryIsBounded(t *testing.T, h *house) {
 func testLibrary(t *testing.T, h *house) {
 	t.Helper()
 	ctx, lib := t.Context(), h.library
-	team, everyone := "growth", query.Everyone
+	team, everyone := "growth", admin.Everyone
 	q, err := lib.Create(ctx, h.ann, query.NewSaved{
 		Title: "Enrolments", SQL: "select :n::int + 1, :w", Tags: []string{"weekly"},
 		Params: []query.SavedParam{{Name: "n", Type: "int4"}, {Name: "w", Type: "text", Default: "a", Choices: []any{"a", "b"}}},
@@ -706,7 +706,7 @@ func TestBindings(t *testing.T) {
 	t.Parallel()
 	h := build(t, policy.Source{})
 	ctx, lib := t.Context(), h.library
-	everyone, private := query.Everyone, ""
+	everyone, private := admin.Everyone, ""
 	own := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "own", SQL: "select 1"})), nil)
 	draft := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{SQL: "select 1", Draft: true})), nil)
 	open := must(t, must1(lib.Create(ctx, h.ann, query.NewSaved{Title: "open", SQL: "select 1", Team: &everyone})), nil)

@@ -75,7 +75,7 @@ func mayRead(c *admin.Caller, r *SavedRecord) bool {
 	if r.OwnerID == c.ID {
 		return true
 	}
-	return !r.Draft && (r.Team == Everyone || r.Team != "" && slices.Contains(c.Teams, r.Team))
+	return !r.Draft && (r.Team == admin.Everyone || r.Team != "" && slices.Contains(c.Teams, r.Team))
 }
 
 // mayEdit reports whether a caller may change a saved query: its owner, and its
@@ -84,7 +84,7 @@ func mayEdit(c *admin.Caller, r *SavedRecord) bool {
 	if c.Queries != nil || !c.Scopes.Has(admin.ScopeQueriesWrite) {
 		return false
 	}
-	return r.OwnerID == c.ID || !r.Draft && r.Team != "" && r.Team != Everyone && slices.Contains(c.Teams, r.Team)
+	return r.OwnerID == c.ID || !r.Draft && r.Team != "" && r.Team != admin.Everyone && slices.Contains(c.Teams, r.Team)
 }
 
 // readable finds a saved query that is open to the caller.
@@ -274,16 +274,7 @@ func (l *Library) shared(ctx context.Context, c *admin.Caller, r *SavedRecord, b
 	if r.Team == "" {
 		e.What, e.Grantee = "unshare query", "team:"+before
 	}
-	return l.record(ctx, &e)
-}
-
-func (l *Library) record(ctx context.Context, e *audit.Event) error {
-	if err := l.cfg.Journal.Record(ctx, e); err != nil {
-		out := admin.Errorf(admin.Unavailable, "audit-unavailable", "The record is unavailable, so nothing was done. Try again in a moment.")
-		out.Err = err
-		return out
-	}
-	return nil
+	return recorded(ctx, l.cfg.Journal, &e)
 }
 
 // room refuses more queries, or text, than one owner may keep: a program that
@@ -338,7 +329,7 @@ func (l *Library) check(c *admin.Caller, r *SavedRecord, team string) error {
 	}
 	wrong(len(r.Chart) > maxChart || len(r.Chart) > 0 && !json.Valid(r.Chart), "/chart", fmt.Sprintf("is JSON of at most %d bytes", maxChart))
 	wrong(r.Draft && r.Team != "", "/team", "a draft is its owner's alone; save it to share it")
-	foreign := r.Team != "" && r.Team != Everyone && r.Team != team && !slices.Contains(c.Teams, r.Team)
+	foreign := r.Team != "" && r.Team != admin.Everyone && r.Team != team && !slices.Contains(c.Teams, r.Team)
 	wrong(foreign, "/team", "is none of your teams")
 	fields = append(fields, l.checkParams(r.Params)...)
 	if w := r.Working; w != nil {
@@ -527,7 +518,7 @@ func (l *Library) Delete(ctx context.Context, c *admin.Caller, id string) error 
 		}
 		e := c.Entry(audit.KindAdminChange)
 		e.What, e.Reason = "delete query", id
-		if err := l.record(ctx, &e); err != nil {
+		if err := recorded(ctx, l.cfg.Journal, &e); err != nil {
 			return err
 		}
 		return tx.RemoveSaved(ctx, id)
@@ -656,7 +647,7 @@ func (l *Library) Release(ctx context.Context, c *admin.Caller, id string, versi
 		}
 		e := c.Entry(audit.KindAdminChange)
 		e.What, e.Grantee, e.Reason = "release query", "service:"+service, id+" version "+strconv.Itoa(version)
-		if err := l.record(ctx, &e); err != nil {
+		if err := recorded(ctx, l.cfg.Journal, &e); err != nil {
 			return err
 		}
 		if err := tx.PutRelease(ctx, &ReleaseRecord{QueryID: id, Released: Released{Service: service, Version: version, By: c.Login, At: l.now()}}); err != nil {

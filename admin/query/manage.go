@@ -27,7 +27,12 @@ func (s *Runs) entry(c *admin.Caller, kind audit.Kind, rec *Record) audit.Event 
 
 // journal records before an act takes effect.
 func (s *Runs) journal(ctx context.Context, e *audit.Event) error {
-	if err := s.cfg.Journal.Record(ctx, e); err != nil {
+	return recorded(ctx, s.cfg.Journal, e)
+}
+
+// recorded records an act, without which there is none.
+func recorded(ctx context.Context, to admin.Journal, e *audit.Event) error {
+	if err := to.Record(ctx, e); err != nil {
 		out := admin.Errorf(admin.Unavailable, "audit-unavailable", "The record is unavailable, so nothing was done. Try again in a moment.")
 		out.Err = err
 		return out

@@ -149,12 +149,12 @@ const askEvery = 8 << 20
 // makes room among all results if they pass their bound with it. The place
 // itself often has the same bound: it must not meet it first.
 func (w *roomyWriter) ask() error {
-	all, taken := w.s.cfg.Bounds.TotalBytes, w.s.taken()
+	all, taken := w.s.cfg.Bounds.TotalBytes, w.s.taken("")
 	var kept int64
 	err := w.s.raw.View(w.ctx, func(tx Tx) error {
 		// All that runs of theirs write at once counts, or the room for it would be
 		// made from what others keep.
-		if err := w.s.fits(w.ctx, tx, w.l.rec.OwnerID, max(w.before+w.size, w.s.takenBy(w.l.rec.OwnerID))); err != nil || all == 0 {
+		if err := w.s.fits(w.ctx, tx, w.l.rec.OwnerID, max(w.before+w.size, w.s.taken(w.l.rec.OwnerID))); err != nil || all == 0 {
 			return err
 		}
 		var err error
@@ -179,7 +179,7 @@ func (w *roomyWriter) ask() error {
 func (w *roomyWriter) Write(p []byte) (int, error) {
 	w.size += int64(len(p))
 	w.l.taken.Add(int64(len(p)))
-	if w.size >= w.next || w.s.cfg.Bounds.TotalBytes > 0 && w.s.taken() >= w.sum {
+	if w.size >= w.next || w.s.cfg.Bounds.TotalBytes > 0 && w.s.taken("") >= w.sum {
 		if err := w.ask(); err != nil {
 			return 0, err
 		}
@@ -208,22 +208,12 @@ func (w *roomyWriter) Abort() error {
 	return w.Writer.Abort()
 }
 
-// taken sums what live runs have written.
-func (s *Runs) taken() (sum int64) {
+// taken sums what live runs of an owner have written; of all if it is empty.
+func (s *Runs) taken(owner string) (sum int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.live {
-		sum += l.taken.Load()
-	}
-	return sum
-}
-
-// takenBy sums what live runs of one owner have written.
-func (s *Runs) takenBy(owner string) (sum int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.live {
-		if l.rec.OwnerID == owner {
+		if owner == "" || l.rec.OwnerID == owner {
 			sum += l.taken.Load()
 		}
 	}

@@ -120,17 +120,11 @@ const openingPatience = 5 * time.Second
 // opening waits until runs are taken. It does not say when they are not: admit
 // does.
 func (s *Runs) opening(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, openingPatience)
+	defer cancel()
 	select {
-	case <-s.ready: // nearly always
-		return
-	default:
-	}
-	patience := time.NewTimer(openingPatience)
-	defer patience.Stop()
-	select {
-	case <-s.ready:
+	case <-s.ready: // nearly always, and at once
 	case <-ctx.Done():
-	case <-patience.C:
 	}
 }
 

@@ -30,9 +30,6 @@ type Saved struct {
 	Can         SavedCan        `json:"can"`
 }
 
-// Everyone as the team of a saved query is everybody who may sign in.
-const Everyone = "everyone"
-
 // SavedParam declares a parameter of a saved query.
 type SavedParam struct {
 	Name    string `json:"name"`

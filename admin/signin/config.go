@@ -150,16 +150,14 @@ func (c WorkloadConfig) Validate() error {
 // tells reports whether a rule requires more than what all tokens of an issuer
 // have in common.
 func (r *WorkloadRule) tells() bool {
-	telling := 0
+	tells := false
 	for name, value := range r.Require {
 		if value == "" {
 			return false // what is not there would do
 		}
-		if name != "iss" && name != "aud" {
-			telling++
-		}
+		tells = tells || name != "iss" && name != "aud"
 	}
-	return telling > 0
+	return tells
 }
 
 func (c WorkloadConfig) withDefaults() WorkloadConfig {

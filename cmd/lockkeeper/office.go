@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,13 +101,15 @@ func (o *office) openStore(ctx context.Context, home string) (err error) {
 	return nil
 }
 
+// keyFile is where the server of a state directory has its key.
+func (o *officeConfig) keyFile(home string) string {
+	return cmp.Or(o.KeyFile, filepath.Join(home, "key"))
+}
+
 // openKey makes the key with the first start. Later a missing key is an error:
 // a new one would open nothing of what is there.
 func (o *office) openKey(_ context.Context, home string) (err error) {
-	path := o.cfg.Office.KeyFile
-	if path == "" {
-		path = filepath.Join(home, "key")
-	}
+	path := o.cfg.Office.keyFile(home)
 	begun := filepath.Join(home, "begun")
 	_, err = os.Stat(begun)
 	first := errors.Is(err, fs.ErrNotExist)

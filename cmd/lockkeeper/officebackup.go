@@ -55,7 +55,7 @@ func (f *placesFlags) places() (officePlaces, error) {
 	}
 	return officePlaces{
 		cfg: cfg.Office, home: home, flags: flags,
-		key: cmp.Or(f.keyFile, cfg.Office.KeyFile, filepath.Join(home, "key")),
+		key: cmp.Or(f.keyFile, cfg.Office.keyFile(home)),
 	}, nil
 }
 

@@ -45,13 +45,9 @@ func newDBPasswordCommand() *cobra.Command {
 	})
 	add.Flags().IntVar(&hours, "hours", 0, "until it expires, at most 720 (default 12)")
 	list := officeCommand(f, "list", "List live passwords, without what opens them", cobra.NoArgs, func(cmd *cobra.Command, c *officeClient, _ []string) error {
-		path := "/db-passwords"
-		if service != "" {
-			s, err := serviceByName(cmd.Context(), c, service)
-			if err != nil {
-				return err
-			}
-			path += "?service=" + s.ID
+		path, err := ofService(cmd.Context(), c, "/db-passwords", service)
+		if err != nil {
+			return err
 		}
 		all, err := items[passwordItem](cmd.Context(), c, path)
 		if err != nil {

@@ -127,6 +127,15 @@ func serviceByName(ctx context.Context, c *officeClient, name string) (serviceIt
 	return serviceItem{}, fmt.Errorf("no service is called %q: lockkeeper service list shows them", name)
 }
 
+// ofService is a path of what one has oneself, or a service of that name.
+func ofService(ctx context.Context, c *officeClient, path, name string) (string, error) {
+	if name == "" {
+		return path, nil
+	}
+	s, err := serviceByName(ctx, c, name)
+	return path + "?service=" + s.ID, err
+}
+
 // newPersonFlags are those of user add for somebody of the office.
 type newPersonFlags struct {
 	admin             bool

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,7 +157,7 @@ func (p *officePlaces) fill(ctx context.Context, from io.Reader, schema int64, k
 // sameKey refuses when a key of another office lies where the server will look
 // for this one's: it would start, and open nothing.
 func (p *officePlaces) sameKey(want []string) error {
-	own := cmp.Or(p.cfg.KeyFile, filepath.Join(p.home, "key"))
+	own := p.cfg.keyFile(p.home)
 	if _, err := os.Stat(own); errors.Is(err, os.ErrNotExist) || own == p.key {
 		return nil
 	}
@@ -176,7 +175,7 @@ func (p *officePlaces) sameKey(want []string) error {
 
 // keepKey puts the key where a server on this state directory looks for it.
 func (p *officePlaces) keepKey() error {
-	own := cmp.Or(p.cfg.KeyFile, filepath.Join(p.home, "key"))
+	own := p.cfg.keyFile(p.home)
 	if _, err := os.Stat(own); err == nil || own == p.key {
 		return nil
 	}

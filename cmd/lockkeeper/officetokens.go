@@ -195,13 +195,9 @@ func newTokenExchangeCommand(f *officeFlags) *cobra.Command {
 func newTokenListCommand(f *officeFlags) *cobra.Command {
 	var service string
 	cmd := officeCommand(f, "list", "List live tokens, without what opens them", cobra.NoArgs, func(cmd *cobra.Command, c *officeClient, _ []string) error {
-		path := "/tokens"
-		if service != "" {
-			s, err := serviceByName(cmd.Context(), c, service)
-			if err != nil {
-				return err
-			}
-			path += "?service=" + s.ID
+		path, err := ofService(cmd.Context(), c, "/tokens", service)
+		if err != nil {
+			return err
 		}
 		all, err := items[tokenItem](cmd.Context(), c, path)
 		if err != nil {

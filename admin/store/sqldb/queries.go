@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/admin"
 	"github.com/lockkeeper/lockkeeper/admin/query"
 )
 
@@ -104,15 +105,16 @@ func (tx queryTx) SavedBy(ctx context.Context, f query.SavedRecordFilter) ([]que
 		draft = number(*f.Draft)
 	}
 	args := []any{
-		f.ReaderID, number(f.Mine), f.Team, number(f.Starred), f.Tag, draft, Contains(f.Text), micro(f.BeforeRev), f.BeforeID, bound(f.Limit), query.Everyone, number(f.MyTeams),
+		f.ReaderID, number(f.Mine), f.Team, number(f.Starred), f.Tag, draft, Contains(f.Text), micro(f.BeforeRev), f.BeforeID, bound(f.Limit), admin.Everyone, number(f.MyTeams),
 	}
 	marks := []string{"$11"}
 	for _, team := range f.Teams {
 		args = append(args, team)
 		marks = append(marks, "$"+strconv.Itoa(len(args)))
 	}
-	rows, err := saved.List(ctx, tx.Tx, `WHERE (owner_id = $1 OR CAST($2 AS BIGINT) = 0 AND draft = 0 AND team IN (`+strings.Join(marks, ", ")+`))
-		AND ($3 = '' OR team = $3) AND (CAST($12 AS BIGINT) = 0 OR team <> $11 AND team IN (`+strings.Join(marks, ", ")+`)) AND (CAST($4 AS BIGINT) = 0 OR id IN (SELECT query_id FROM query_stars WHERE person_id = $1))
+	teams := strings.Join(marks, ", ")
+	rows, err := saved.List(ctx, tx.Tx, `WHERE (owner_id = $1 OR CAST($2 AS BIGINT) = 0 AND draft = 0 AND team IN (`+teams+`))
+		AND ($3 = '' OR team = $3) AND (CAST($12 AS BIGINT) = 0 OR team <> $11 AND team IN (`+teams+`)) AND (CAST($4 AS BIGINT) = 0 OR id IN (SELECT query_id FROM query_stars WHERE person_id = $1))
 		AND ($5 = '' OR id IN (SELECT query_id FROM query_tags WHERE tag = $5)) AND (CAST($6 AS BIGINT) < 0 OR draft = $6)
 		AND ($7 = '' OR search LIKE $7 ESCAPE '!') AND (CAST($8 AS BIGINT) = 0 OR updated < $8 OR updated = $8 AND id < $9)
 		ORDER BY updated DESC, id DESC LIMIT $10`, args...)

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tansta
 import { toast } from '../parts/toast'
 import { allOf } from './all'
 import { get, send } from './client'
-import { newest } from '../run/shown'
+import { newest } from './state'
 import type { Completions, List, Me, Run, SessionInfo } from './types'
 
 export const useSession = () => useQuery({ queryKey: ['session'], queryFn: ({ signal }) => get<SessionInfo>('/session', { signal }), staleTime: Infinity })

@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import { useStreamUp, useTopic } from '../events/stream'
 import { get, Problem, request, send } from './client'
-import { finished, newest } from '../run/shown'
+import { finished, newest } from './state'
 import type { Run } from './types'
 
 const pause = (ms: number, signal: AbortSignal) =>

@@ -41,7 +41,6 @@ function Chart({ spec, answer }: { spec: ChartSpec; answer: Aggregate }) {
   const plot = useMemo(() => plotOf(spec.type === 'number' ? clean(spec) : spec, answer), [spec, answer])
   const value = spec.y.map((y) => (y.agg === 'none' ? y.col : `${t.chart.aggs[y.agg]} ${y.col}`)).join(', ')
   const label = spec.type === 'number' ? value : t.chart.title(value, spec.x)
-  const cut = answer.series_cut
   return (
     <figure>
       {spec.type === 'number' ? (
@@ -51,7 +50,7 @@ function Chart({ spec, answer }: { spec: ChartSpec; answer: Aggregate }) {
       )}
       <figcaption>
         <span>{from(answer)}</span>
-        {cut && <span className="warn-text">{t.chart.cut}</span>}
+        {answer.series_cut && <span className="warn-text">{t.chart.cut}</span>}
         {answer.truncated && <span className="warn-text">{t.chart.pointsCut}</span>}
         <AsTable answer={answer} />
       </figcaption>

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Problem, send } from '../api/client'
+import { newest } from '../api/state'
 import type { Run } from '../api/types'
 import { toast } from '../parts/toast'
-import { newest } from '../run/shown'
 
 export interface Ask {
   target: string

@@ -1,7 +1,7 @@
 import { Ban, Hourglass, LoaderCircle, Moon } from 'lucide-react'
 import { useEffect } from 'react'
 import { useCancel } from '../api/hooks'
-import { finished } from './shown'
+import { finished } from '../api/state'
 import type { Run } from '../api/types'
 import { count, duration, roughDuration } from '../format'
 import { Button, isMod, keys, StateDot, useNow } from '../parts'

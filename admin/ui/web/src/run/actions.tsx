@@ -3,13 +3,13 @@ import { useNavigate } from '@tanstack/react-router'
 import { Download, Ellipsis, Link2, Pin, PinOff, RotateCw, SquarePen, Trash2, UserPlus, X } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { apiUrl, get, Problem, query, send } from '../api/client'
+import { finished } from '../api/state'
 import type { List, Query, QueryVersion, Run, Viewer } from '../api/types'
 import { pageUrl, short } from '../base'
 import { Button, Confirm, copyText, Empty, Failure, Input, Loading, Menu, Modal } from '../parts'
 import { toast } from '../parts/toast'
 import { t } from '../strings'
 import { whatAgain } from './again'
-import { finished } from './shown'
 
 export function CopyLink({ run, search = '' }: { run: Run; search?: string }) {
   return <Button small icon={<Link2 size={14} aria-hidden="true" />} onClick={() => void copyText(pageUrl(`/r/${short(run.id)}${search}`), t.run.linkCopied)}>{t.run.copyLink}</Button>

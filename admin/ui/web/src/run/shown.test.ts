@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Run, RunStatement } from '../api/types'
-import { askedStatement, linkSearch, newest, shownStatement } from './shown'
+import { askedStatement, linkSearch, shownStatement } from './shown'
 
 const statement = (state: string, columns = 0) =>
   ({ state, result: state === 'succeeded' ? { columns: Array.from({ length: columns }, () => ({})) } : null }) as unknown as RunStatement
@@ -18,18 +18,6 @@ it('shows what failed, or else the first rows, unless another was asked for', ()
   expect(shownStatement(run('succeeded', statement('succeeded'), statement('succeeded')), null)).toBe(0)
   expect(shownStatement(run('running', statement('succeeded', 2), statement('running')), null)).toBe(0)
   expect(shownStatement(run('queued'), null)).toBe(0)
-})
-
-it('never goes back from what is newer', () => {
-  const at = (version: number, state: string) => ({ ...run(state), version })
-  const queued = at(1, 'queued'), running = at(3, 'running'), ended = at(4, 'succeeded')
-  expect(newest(undefined, queued)).toBe(queued)
-  expect(newest(queued, running)).toBe(running)
-  expect(newest(running, queued)).toBe(running)
-  expect(newest(ended, running), 'an answer that was overtaken by the event of the end').toBe(ended)
-  expect(newest(ended, at(9, 'running'))).toBe(ended)
-  const stored = at(3, 'succeeded')
-  expect(newest(ended, stored), 'as it is stored').toBe(stored)
 })
 
 it('reads a statement from the address, or none', () => {

@@ -1,3 +1,4 @@
+import { finished } from '../api/state'
 import type { ChartSpec, Run } from '../api/types'
 
 /**
@@ -5,18 +6,6 @@ import type { ChartSpec, Run } from '../api/types'
  * kept is shown; where nothing is said of the statement, what one wants to see first.
  */
 export interface View { kind: 'table' | 'chart' | null; statement: number | null; chart?: string | undefined; rows?: string | undefined }
-
-export function finished(run: Run): boolean {
-  return run.state === 'succeeded' || run.state === 'failed' || run.state === 'canceled'
-}
-
-/**
- * Of two looks at a run the later one: answers overtake each other, and events
- * overtake answers. What has ended is later than anything that has not.
- */
-export function newest(old: Run | undefined, next: Run): Run {
-  return old && !finished(next) && (finished(old) || old.version > next.version) ? old : next
-}
 
 /**
  * The statement that is shown, by its index: the one that was asked for, or else
